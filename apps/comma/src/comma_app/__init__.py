@@ -1,0 +1,3 @@
+"""The comma command."""
+
+__version__ = "0.1.0"

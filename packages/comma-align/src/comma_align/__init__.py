@@ -1,0 +1,3 @@
+"""Losses and training for contrastive alignment."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,21 @@
+"""What can go wrong with data, each with the exit code of the command that meets it."""
+
+
+class DataError(Exception):
+    """Bad data: the message names the record, what is wrong with it and what to do."""
+
+    exit_code = 3
+
+
+class ConfigError(DataError):
+    """A configuration or an argument that cannot be used."""
+
+    exit_code = 2
+
+
+class StructureError(DataError):
+    """A structure that would crash, hang or mislead whatever computes with it."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
