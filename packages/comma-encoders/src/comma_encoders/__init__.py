@@ -1,3 +1,15 @@
 """Encoders from raw material values to unit vectors."""
 
+import importlib
+from typing import Any
+
 __version__ = "0.1.0"
+
+_FRONT_DOOR = {"AlignedModel": "model", "load": "folder", "save": "folder", "names": "modality"}
+
+
+def __getattr__(name: str) -> Any:
+    """The front-door names, imported when they are asked for."""
+    if name in _FRONT_DOOR:
+        return getattr(importlib.import_module(f"comma_encoders.{_FRONT_DOOR[name]}"), name)
+    raise AttributeError(f"module 'comma_encoders' has no attribute {name!r}")

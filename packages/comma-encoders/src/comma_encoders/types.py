@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -12,6 +12,7 @@ Inputs = Mapping[str, Tensor]
 """What one encoder takes: named tensors. Every modality's `collate` says which."""
 
 
+@runtime_checkable
 class SampleLike(Protocol):
     """What an encoder needs of a sample; `comma_data.Sample` is one."""
 
@@ -36,9 +37,9 @@ class Batch:
     groups: Mapping[str, Int[Tensor, " samples"]]
     """Codes of the samples' groups: equal code, equal group, on every process."""
 
-    def to(self, device: torch.device | str) -> Self:
+    def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""
-        return type(self)(
+        return Batch(
             inputs={m: {k: t.to(device) for k, t in inputs.items()} for m, inputs in self.inputs.items()},
             rows={m: t.to(device) for m, t in self.rows.items()},
             groups={g: t.to(device) for g, t in self.groups.items()},

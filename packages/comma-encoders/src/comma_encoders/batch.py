@@ -1,0 +1,49 @@
+"""Samples -> batches."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from comma_encoders.errors import InputError
+from comma_encoders.modality import get
+from comma_encoders.types import Batch, SampleLike
+
+
+def group_code(group: str) -> int:
+    """A 63-bit code of a group's name, the same in every process and run."""
+    return int.from_bytes(hashlib.blake2b(group.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def _groups(samples: Sequence[SampleLike]) -> dict[str, Tensor]:
+    """Codes of the groups that every sample has."""
+    shared = set(samples[0].groups).intersection(*(s.groups for s in samples[1:])) if samples else set()
+    return {g: torch.tensor([group_code(f"{g}={s.groups[g]}") for s in samples]) for g in sorted(shared)}
+
+
+def collate(samples: Sequence[SampleLike], configs: Mapping[str, Any]) -> Batch:
+    """A batch of all values that the samples have in the modalities of `configs`.
+
+    Args:
+        samples: each with zero or more values per modality.
+        configs: modality -> its config.
+
+    Raises:
+        InputError: a value that cannot be encoded; the message names the modality and the sample's place.
+    """
+    inputs: dict[str, Mapping[str, Tensor]] = {}
+    rows: dict[str, Tensor] = {}
+    for name, config in configs.items():
+        owners = [i for i, s in enumerate(samples) for _ in s.fields.get(name, ())]
+        if not owners:
+            continue
+        values = [value for s in samples for value in s.fields.get(name, ())]
+        try:
+            inputs[name] = get(name).collate(values, config)
+        except InputError as error:
+            names = ", ".join(str(getattr(samples[i], "id", i)) for i in dict.fromkeys(owners))
+            raise InputError(f"{name}: {error} (samples {names[:500]})") from error
+        rows[name] = torch.tensor(owners)
+    return Batch(inputs=inputs, rows=rows, groups=_groups(samples))

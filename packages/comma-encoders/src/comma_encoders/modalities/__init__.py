@@ -1,0 +1,1 @@
+"""One folder a modality. They do not know of each other."""

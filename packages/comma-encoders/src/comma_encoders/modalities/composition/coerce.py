@@ -1,0 +1,39 @@
+"""What users have -> raw composition: a formula, a pymatgen Composition, a mapping."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from comma_encoders.errors import InputError
+from comma_encoders.modalities.composition.elements import SYMBOLS
+
+
+def coerce(value: Any) -> dict[str, float]:
+    """Element -> amount, from a formula such as `LiFePO4`, a pymatgen Composition, or a mapping.
+
+    Raises:
+        InputError: none of these, or not a formula. Hydrates written with a dot are refused rather than misread.
+    """
+    from pymatgen.core import Composition  # noqa: PLC0415  half a second
+
+    if isinstance(value, Composition):
+        return {str(symbol): float(amount) for symbol, amount in value.get_el_amt_dict().items()}
+    if isinstance(value, Mapping):
+        return {str(symbol): float(amount) for symbol, amount in value.items()}
+    if not isinstance(value, str):
+        raise InputError(f"cannot make a composition of {type(value).__name__}; give a formula or a mapping")
+    try:
+        if any(dot in value for dot in ("·", "*", "•")) or ".5H2O" in value:
+            raise ValueError("it is written as an adduct")  # noqa: TRY301  one message for all that cannot be read
+        return coerce(Composition(value, strict=True))
+    except ValueError as error:
+        raise InputError(
+            f"{value!r} is not a plain formula ({error}); write it like LiFePO4, adducts as one sum of elements"
+        ) from error
+
+
+def example(rng: np.random.Generator) -> dict[str, float]:
+    """Two to four random elements with small amounts."""
+    chosen = rng.choice(94, size=int(rng.integers(2, 5)), replace=False)
+    return {SYMBOLS[i]: float(rng.integers(1, 8)) for i in chosen}

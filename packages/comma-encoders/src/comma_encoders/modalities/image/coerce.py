@@ -1,0 +1,55 @@
+"""What users have -> raw image: arrays, Pillow images, paths, mappings."""
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from comma_encoders.errors import InputError
+from comma_encoders.modalities.image.pixels import MAX_PIXELS
+
+
+def _grey(array: np.ndarray) -> np.ndarray:
+    """(height, width) from (height, width) or (height, width, colours)."""
+    return array[..., :3].mean(axis=-1) if array.ndim == 3 and array.shape[-1] in (3, 4) else array
+
+
+def _from_file(path: Path) -> np.ndarray:
+    from PIL import Image  # noqa: PLC0415  timm brings it, but only a path needs it
+
+    if not path.is_file():
+        raise InputError(f"there is no image file {path}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own cap follows
+            with Image.open(path) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise InputError(f"{path} has {image.width} x {image.height} pixels, more than {MAX_PIXELS}")
+                expanded = image.convert("RGB") if image.mode == "P" else image
+                return np.asarray(expanded)
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path} cannot be read as an image: {error}") from error
+
+
+def coerce(value: Any) -> dict[str, Any]:
+    """A raw image from an array, a Pillow image, the path of one, or a raw image; colours are averaged to grey.
+
+    Raises:
+        InputError: none of these, or a file that cannot be read.
+    """
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, str | Path):
+        return {"pixels": _grey(_from_file(Path(value))), "nm_per_pixel": None}
+    array = np.asarray(value)
+    if array.dtype == object:
+        raise InputError(f"cannot make an image of {type(value).__name__}; give an array, a path or a Pillow image")
+    return {"pixels": _grey(array), "nm_per_pixel": None}
+
+
+def example(rng: np.random.Generator) -> dict[str, Any]:
+    """Sixteen-bit noise of a random size and scale."""
+    shape = tuple(int(n) for n in rng.integers(48, 128, 2))
+    return {"pixels": rng.integers(0, 2**16, shape).astype(np.uint16), "nm_per_pixel": float(rng.uniform(0.01, 0.1))}

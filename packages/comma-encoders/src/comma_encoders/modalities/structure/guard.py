@@ -1,0 +1,98 @@
+"""Refuse arrays that would crash, hang or mislead a neighbour search, before one is made.
+
+Curation of whole data sets, with countable codes, is the business of comma-data; this is the short guard that every
+value passes, whoever made it.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from comma_encoders.errors import InputError
+
+MIN_HEIGHT = 1.0
+"""Å between opposite faces of the cell; a thinner cell makes the number of images explode."""
+MAX_EXTENT = 1e5
+"""Å."""
+
+
+def heights(cell: np.ndarray) -> np.ndarray:
+    """Distances between opposite faces of a cell, (3,), Å; 0 where the cell is flat."""
+    volume = abs(np.linalg.det(cell))
+    areas = np.linalg.norm(np.cross(cell[[1, 2, 0]], cell[[2, 0, 1]]), axis=1)
+    return np.divide(volume, areas, out=np.zeros(3), where=areas > 0)
+
+
+def completed(cell: np.ndarray, periodic: np.ndarray) -> np.ndarray:
+    """The cell with unit vectors in place of the directions that do not repeat, (3, 3), Å.
+
+    The unit vectors are orthogonal to the lattice vectors that are kept, so that fractional coordinates exist.
+    """
+    out = np.where(periodic[:, None], cell, 0.0)
+    missing = np.flatnonzero(~periodic)
+    if len(missing):
+        basis = np.linalg.svd(out)[2]
+        out[missing] = basis[3 - len(missing) :]
+    return out
+
+
+def estimated_edges(n: int, cell: np.ndarray, cutoff: float) -> float:
+    """Neighbour pairs to expect in a crystal of n atoms a cell, from its mean density."""
+    return n * (n / abs(np.linalg.det(cell))) * 4 / 3 * np.pi * cutoff**3
+
+
+def _arrays(value: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    try:
+        return (
+            np.asarray(value["numbers"], dtype=np.int64),
+            np.asarray(value["positions"], dtype=np.float64),
+            np.asarray(value["cell"], dtype=np.float64),
+            np.asarray(value["periodic"], dtype=bool),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"a structure needs numbers (n,), positions (n, 3), cell (3, 3) and periodic (3,): {error!r}"
+        ) from error
+
+
+def _check_shapes(numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray, periodic: np.ndarray) -> None:
+    n = len(numbers) if numbers.ndim == 1 else -1
+    if n < 1 or positions.shape != (n, 3) or cell.shape != (3, 3) or periodic.shape != (3,):
+        raise InputError(
+            f"a structure needs numbers (n,), positions (n, 3), cell (3, 3), periodic (3,) with n >= 1; got "
+            f"{numbers.shape}, {positions.shape}, {cell.shape}, {periodic.shape}"
+        )
+
+
+def _check_values(numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray, periodic: np.ndarray) -> None:
+    if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
+        raise InputError("a structure has a NaN or infinite position or cell vector; repair or drop it")
+    if numbers.min() < 1 or numbers.max() > 118:
+        raise InputError(f"atomic numbers run from 1 to 118; got {numbers.min()} to {numbers.max()}")
+    if max(np.abs(positions).max(), np.abs(cell).max()) > MAX_EXTENT:
+        raise InputError(f"coordinates beyond {MAX_EXTENT:g} Å; are they in Å?")
+    if periodic.any() and heights(completed(cell, periodic))[periodic].min() < MIN_HEIGHT:
+        raise InputError(
+            f"the cell is flat or thinner than {MIN_HEIGHT} Å in a direction in which it repeats; is it in Å, with a "
+            "lattice vector in each row?"
+        )
+
+
+def checked(value: Any, *, cutoff: float, max_edges: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Arrays of a safe structure: numbers (n,), positions (n, 3) Å, cell (3, 3) Å without zero rows, periodic (3,).
+
+    Raises:
+        InputError: an array of another shape, a value that is not finite, an impossible atomic number, a flat cell,
+            or more neighbour pairs than `max_edges`.
+    """
+    numbers, positions, cell, periodic = _arrays(value)
+    _check_shapes(numbers, positions, cell, periodic)
+    _check_values(numbers, positions, cell, periodic)
+    full = completed(cell, periodic)
+    edges = estimated_edges(len(numbers), full, cutoff) if periodic.all() else 0.0
+    if edges > max_edges:
+        raise InputError(
+            f"a structure of {len(numbers)} atoms would have about {edges:.3g} neighbour pairs within {cutoff} Å, more "
+            f"than max_edges = {max_edges}; is the cell in Å? Else raise max_edges or lower cutoff"
+        )
+    return numbers, positions, full, periodic

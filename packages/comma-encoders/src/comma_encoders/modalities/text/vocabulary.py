@@ -1,0 +1,49 @@
+"""How a vocabulary is made: symbols that every protocol needs, a written list of words, and what texts teach."""
+
+import re
+import string
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from comma_encoders.modalities.text.formulas import ELEMENTS
+from comma_encoders.modalities.text.tokenizer import SPECIAL, UNITS, lexemes
+
+SIGNS = tuple(". , ; : - + / % ° = ~ < > ( ) [ ] ' \" × · ± ≤ ≥ → wt% mol% at%".split())
+
+WORDS = tuple(Path(__file__).with_name("words.txt").read_text(encoding="utf-8").split())
+"""Words of laboratory English that occur in protocols of every origin."""
+
+CHARACTERS = tuple(string.ascii_lowercase + string.digits + "äöüéèßµαβγδεθλπσφωΩ")
+
+
+def base() -> list[str]:
+    """What every vocabulary holds, in a fixed order: special symbols, elements, units, signs, words, characters."""
+    pieces = [*CHARACTERS, *(f"##{c}" for c in CHARACTERS)]
+    return list(dict.fromkeys([*SPECIAL, *ELEMENTS, *UNITS.values(), *SIGNS, *WORDS, *pieces]))
+
+
+def _affixes(words: Iterable[str]) -> Counter[str]:
+    """Beginnings and ends of two to six letters -> number of distinct words that have them."""
+    affixes: Counter[str] = Counter()
+    for word in words:
+        for size in range(2, min(7, len(word))):
+            affixes.update((word[:size], f"##{word[-size:]}"))
+    return affixes
+
+
+def _frequent(counts: Counter[str], least: int) -> list[str]:
+    """Most frequent first; ties by the alphabet, so that nothing depends on the order in which texts came."""
+    return sorted((w for w, n in counts.items() if n >= least), key=lambda w: (-counts[w], w))
+
+
+def learn(texts: Iterable[str], size: int = 2048) -> list[str]:
+    """A vocabulary of at most `size` symbols: the base, words that occur in `texts` at least twice, and their affixes.
+
+    WordPiece cuts every other word into the longest of these, down to single characters. The usual trainer is not
+    used because its ties fall differently from run to run, and a vocabulary has to be reproducible.
+    """
+    symbols = base()
+    words = Counter(w for text in texts for w, _ in lexemes(text) if re.fullmatch(r"[^\W\d_]+", w) and w.islower())
+    affixes = _frequent(_affixes(words), least=5)[: max(0, (size - len(symbols)) // 4)]
+    return list(dict.fromkeys([*symbols, *affixes, *_frequent(words, least=2)]))[:size]

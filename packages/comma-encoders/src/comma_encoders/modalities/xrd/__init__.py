@@ -1,0 +1,15 @@
+"""Powder diffraction patterns: a small one-dimensional convolutional network."""
+
+from comma_encoders.modalities.xrd.config import Config
+from comma_encoders.modality import Modality, lazy
+
+MODALITY = Modality(
+    name="xrd",
+    group="material",
+    Config=Config,
+    example=lazy(__name__, "coerce:example"),
+    coerce=lazy(__name__, "coerce:coerce"),
+    augment=lazy(__name__, "augment:augment"),
+    collate=lazy(__name__, "pattern:collate"),
+    Encoder=lazy(__name__, "encoder:Encoder"),
+)

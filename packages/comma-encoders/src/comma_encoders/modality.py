@@ -1,0 +1,105 @@
+"""What a modality is, and how one is found.
+
+A modality is one folder under `modalities/` whose `__init__` holds `MODALITY`; another installed package adds one
+through the entry-point group `comma.modalities`. Nothing is registered by an import.
+"""
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from comma_encoders import modalities
+from comma_encoders.errors import MissingDependencyError, UsageError
+
+ENTRY_POINTS = "comma.modalities"
+
+
+def no_files(_config: Any) -> Mapping[str, Path]:
+    """The modality keeps nothing but weights."""
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modality:
+    """A record of functions: all that the rest of COMMA knows of a modality.
+
+    The functions are given by `lazy`, so that reading a `Config` costs no import of torch.
+    """
+
+    name: str
+    """The field key, folder, config section and label in tables."""
+    group: str
+    """The finest group that a value identifies: `material` (a polymorph) or `formula`."""
+    Config: type
+    """Frozen dataclass with defaults for every field; its attribute docstrings are the manual."""
+    example: Callable[..., Any]
+    """(rng) -> a random raw value, for tests and trials."""
+    coerce: Callable[..., Any]
+    """(object) -> raw value, from what users have; raises `InputError`."""
+    augment: Callable[..., Any]
+    """(raw value, rng, strength) -> raw value; strength 1 is the usual one, 0 changes nothing."""
+    collate: Callable[..., Any]
+    """(raw values, config) -> `Inputs`; raises `InputError` for a value that would crash or hang."""
+    Encoder: Callable[..., Any]
+    """(config) -> module from `Inputs` to (values, module.width)."""
+    files: Callable[[Any], Mapping[str, Path]] = no_files
+    """(config) -> config field -> file: what a model folder has to keep beside the weights."""
+
+
+def lazy(package: str, target: str) -> Callable[..., Any]:
+    """The function `module:name` of a package, imported when it is first called."""
+    module, _, name = target.partition(":")
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            function = getattr(importlib.import_module(f".{module}", package), name)
+        except ImportError as error:
+            raise MissingDependencyError(
+                f"the modality {package.rpartition('.')[2]!r} needs a package that cannot be imported here ({error}). "
+                "Remedy: pip install --upgrade comma-encoders"
+            ) from error
+        return function(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+def _locations() -> dict[str, str]:
+    """Modality name -> the module that holds its `MODALITY`."""
+    own = {m.name: f"{modalities.__name__}.{m.name}" for m in pkgutil.iter_modules(modalities.__path__) if m.ispkg}
+    return own | {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS) if entry.name not in own}
+
+
+def names() -> tuple[str, ...]:
+    """The known modalities, sorted; found by looking into the folder, so an added one is there at once."""
+    return tuple(sorted(_locations()))
+
+
+@cache
+def get(name: str) -> Modality:
+    """The modality of that name.
+
+    Raises:
+        UsageError: no such modality; the message lists the known ones and the nearest.
+    """
+    location = _locations().get(name)
+    if location is None:
+        near = difflib.get_close_matches(name, names(), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UsageError(f"unknown modality {name!r}; known are {', '.join(names())}.{hint}")
+    modality: Modality = importlib.import_module(location).MODALITY
+    return modality
+
+
+def examples(name: str, count: int, seed: int = 0) -> Sequence[Any]:
+    """Random raw values of a modality, for tests and trials."""
+    import numpy as np  # noqa: PLC0415  numpy is not needed to list modalities
+
+    rng = np.random.default_rng(seed)
+    return [get(name).example(rng) for _ in range(count)]

@@ -1,0 +1,169 @@
+"""The tokenizer reads chemistry; the encoder reads steps."""
+
+import pytest
+import torch
+from comma_encoders.errors import InputError, UsageError
+from comma_encoders.modalities.text import vocabulary
+from comma_encoders.modalities.text.coerce import coerce, sentences
+from comma_encoders.modalities.text.config import Config
+from comma_encoders.modalities.text.encoder import number_features
+from comma_encoders.modalities.text.formulas import ELEMENTS, parse
+from comma_encoders.modalities.text.steps import collate, encoded
+from comma_encoders.modalities.text.tokenizer import SHIPPED, Tokenizer, lexemes
+from comma_encoders.modality import examples
+from hypothesis import given
+from hypothesis import strategies as st
+from pymatgen.core import Composition, Element
+
+FORMULAS = {
+    "LiNi0.8Co0.1Mn0.1O2": [("Li", 1), ("Ni", 0.8), ("Co", 0.1), ("Mn", 0.1), ("O", 2)],
+    "Fe(NO3)3·9H2O": [("Fe", 1), ("N", 3), ("O", 9), ("H", 18), ("O", 9)],
+    "CuSO4·5H2O": [("Cu", 1), ("S", 1), ("O", 4), ("H", 10), ("O", 5)],
+    "(NH4)2HPO4": [("N", 2), ("H", 8), ("H", 1), ("P", 1), ("O", 4)],
+    "Li1-xCoO2": [("Li", None), ("Co", 1), ("O", 2)],
+    "YBa2Cu3O7-δ": [("Y", 1), ("Ba", 2), ("Cu", 3), ("O", None)],
+    "Co": [("Co", 1)],
+    "CO": [("C", 1), ("O", 1)],
+}
+WORDS = ["Calcine", "PVP", "PVA", "ethanol", "XRD", "A", "Mix", "Heat", "PbX", "850", "", "(", "O7..2"]
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_formulas_are_elements_with_amounts(formula):
+    assert list(parse(formula)) == [(e, None if a is None else pytest.approx(a)) for e, a in FORMULAS[formula]]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_other_words_are_not_formulas(word):
+    assert parse(word) is None
+
+
+def test_the_elements_are_those_of_pymatgen():
+    assert [Element.from_Z(z).symbol for z in range(1, 119)] == list(ELEMENTS)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([e for e in ELEMENTS[:94] if not Element(e).is_noble_gas]),
+        st.integers(1, 20),
+        min_size=2,
+        max_size=5,
+    )
+)
+def test_formulas_that_pymatgen_writes_are_read_alike(amounts):
+    composition = Composition(amounts)
+    read: dict[str, float] = {}
+    for element, amount in parse(composition.formula.replace(" ", "")) or ():
+        read[element] = read.get(element, 0) + amount
+    assert read == pytest.approx(composition.get_el_amt_dict())
+
+
+def test_a_step_keeps_numbers_units_and_words():
+    expected = [
+        ("calcine", None),
+        ("at", None),
+        ("[NUMBER]", 1100.0),
+        ("[°C]", None),
+        ("for", None),
+        ("[NUMBER]", 6.0),
+        ("[h]", None),
+        ("in", None),
+        ("flowing", None),
+        ("[FORMULA]", None),
+        ("O", 2.0),
+    ]
+    assert list(lexemes("Calcine at 1,100 °C for 6h in flowing O₂.")) == expected
+
+
+@pytest.mark.parametrize(
+    ("step", "symbols"),
+    [
+        ("In air", ["in", "air"]),
+        ("Add In", ["add", "[FORMULA]", "In"]),
+        ("at 300 K", ["at", "[NUMBER]", "[K]"]),
+        ("add K", ["add", "[FORMULA]", "K"]),
+        ("N2/H2", ["[FORMULA]", "N", "/", "[FORMULA]", "H"]),
+        ("10-20 min", ["[NUMBER]", "-", "[NUMBER]", "[min]"]),
+        ("850°C", ["[NUMBER]", "[°C]"]),
+        ("(TiO2)", ["[FORMULA]", "Ti", "O"]),
+    ],
+)
+def test_context_decides(step, symbols):
+    assert [symbol for symbol, _ in lexemes(step)] == symbols
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read(text):
+    tokenizer = Tokenizer.load(SHIPPED)
+    assert all(0 <= token < len(tokenizer) for token, _ in tokenizer.encode(text))
+
+
+def test_plain_words_never_become_unknown():
+    tokenizer = Tokenizer.load(SHIPPED)
+    unknown = tokenizer.ids["[UNK]"]
+    assert unknown not in [token for token, _ in tokenizer.encode("Thoroughly homogenised zirconiferous slurry")]
+
+
+def test_a_vocabulary_is_reproducible_and_bounded():
+    texts = ["Anneal the boule slowly.", "Anneal quartzite boules.", "Slowly anneal the boule."]
+    assert vocabulary.learn(texts) == vocabulary.learn(texts[::-1])
+    assert "boule" in vocabulary.learn(texts)
+    assert len(vocabulary.learn(texts, size=len(vocabulary.base()) + 1)) == len(vocabulary.base()) + 1
+
+
+def test_the_shipped_vocabulary_begins_with_the_base():
+    assert list(Tokenizer.load(SHIPPED).ids)[: len(vocabulary.base())] == vocabulary.base()
+
+
+def test_a_file_that_is_no_vocabulary_is_named(tmp_path):
+    (tmp_path / "v.txt").write_text("hello\n")
+    with pytest.raises(UsageError, match=r"v\.txt is no vocabulary"):
+        Tokenizer.load(tmp_path / "v.txt")
+
+
+def test_numbers_that_are_near_have_near_features():
+    def distance(a, b):
+        values = torch.tensor([[a, 1.0], [b, 1.0]]).log10()
+        values[:, 1] = 1
+        features = number_features(values)
+        return float((features[0] - features[1]).norm())
+
+    assert distance(850, 860) < distance(850, 900) < distance(850, 1100)
+    assert number_features(torch.zeros(1, 2)).abs().sum() == 0
+
+
+def test_a_paragraph_becomes_sentences():
+    text = "Powders (e.g. BaCO3, 99.9%) were mixed. They were fired at 1100 °C for 2.5 h. Grind again!"
+    assert len(sentences(text)) == 3
+    assert sentences(text)[0].endswith("mixed.")
+
+
+def test_long_steps_are_cut_and_not_lost():
+    config = Config(max_tokens=8)
+    steps = encoded(("mix " * 50,), config)
+    assert sum(map(len, steps)) == 50
+    assert max(map(len, steps)) == 8
+
+
+def test_equal_steps_are_encoded_once():
+    inputs = collate([("Grind.", "Heat.", "Grind."), ("Grind.",)], Config())
+    assert inputs["protocols"].tolist() == [[0, 1, 0], [0, -1, -1]]
+    assert len(inputs["ids"]) == 2
+
+
+def test_the_order_of_steps_is_seen():
+    from comma_encoders.model import AlignedModel
+
+    z = AlignedModel.create("text").encode("text", [("Heat.", "Grind."), ("Grind.", "Heat.")])
+    assert (z[0] - z[1]).norm() > 1e-3
+
+
+@pytest.mark.parametrize("bad", ["", "   ", (), ("", " "), 5, [1, 2]])
+def test_what_is_no_protocol_is_refused(bad):
+    with pytest.raises(InputError):
+        collate([coerce(bad)], Config())
+
+
+def test_a_bad_value_is_named_by_its_place():
+    with pytest.raises(InputError, match="text 1 of 2"):
+        collate([examples("text", 1)[0], ("",)], Config())
