@@ -1,5 +1,123 @@
 """`comma align`."""
 
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
-app = typer.Typer(no_args_is_help=True)
+if TYPE_CHECKING:
+    from comma_align.config import Run
+    from comma_align.recall import Row
+
+app = typer.Typer(no_args_is_help=True, help="Train one space for all modalities of a material.")
+
+CONFIGS = Path(__file__).with_name("configs")
+
+
+@app.command()
+def run(
+    config: Annotated[
+        str, typer.Argument(metavar="NAME|PATH", help="A named run, or the path of a TOML file.")
+    ] = "demo",
+    data: Annotated[Path | None, typer.Option(help="Data folder, in place of the one that the config names.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; runs/NAME by default.")] = None,
+    resume: Annotated[str, typer.Option(help="auto: go on with a run of equal config; never: start anew.")] = "auto",
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A setting, e.g. optimizer.head_lr=2e-3.")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that make batches beside the training.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and stop.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="The recall table as JSON on stdout.")] = False,
+) -> None:
+    """Align the modalities of a data folder and print what finds what among unseen materials."""
+    from comma_align.errors import RunError
+
+    if resume not in {"auto", "never"}:
+        raise RunError(f"--resume {resume}: give auto or never")
+    settings = read_config(config, set_ or [])
+    folder = data_folder(settings, data)
+    target = out or Path("runs") / settings.name
+    if dry_run:
+        print(describe(settings, folder))
+        return
+    from comma_align.train import train
+
+    print(f"aligning {', '.join(settings.modalities)} of {folder} into {target}", file=sys.stderr)
+    started = time.monotonic()
+    rows = train(settings, folder, target, resume=resume, workers=workers)
+    report(rows, target, settings, as_json=json_)
+    print(f"done in {time.monotonic() - started:.0f} s", file=sys.stderr)
+
+
+@app.command(name="config")
+def config_(
+    config: Annotated[str | None, typer.Argument(metavar="[NAME|PATH]", help="A run to print completely.")] = None,
+) -> None:
+    """Print every setting with its default and meaning; with a name or path, that run's complete TOML."""
+    from comma_data.configfile import dump_toml
+    from comma_encoders.modality import get, names
+
+    from comma_align.config import Objective, Optimizer, Run
+    from comma_align.manual import describe_settings
+
+    if config is not None:
+        print(dump_toml(read_config(config, [])))
+        return
+    sections: dict[str, type] = {"": Run, "optimizer": Optimizer, "objective": Objective}
+    sections |= {f"encoders.{name}": get(name).Config for name in names()}
+    print("\n\n".join(describe_settings(title, kind) for title, kind in sections.items()))
+
+
+def read_config(config: str, settings: list[str]) -> "Run":
+    """The config of a named run or a TOML file, with `--set` applied."""
+    from comma_data.configfile import find, load
+
+    from comma_align.config import Run
+
+    return load(Run, find(config, CONFIGS, kind="run"), settings=settings)
+
+
+def data_folder(settings: "Run", given: Path | None) -> Path:
+    """The data folder of a run. A named build that needs nothing from the user is made where it is missing."""
+    from comma_align.prepare import ensure_data
+
+    return ensure_data(given or Path(settings.data), may_build=given is None)
+
+
+def describe(settings: "Run", data: Path) -> str:
+    """What `--dry-run` prints: the config, the samples, the size of the model."""
+    import torch
+    from comma_data.configfile import dump_toml
+
+    from comma_align.folder import parameters
+    from comma_align.order import steps_per_epoch
+    from comma_align.source import open_source
+    from comma_align.train import make_trainee
+
+    source = open_source(data, settings)
+    model = make_trainee(settings, torch.device("cpu")).model
+    steps = settings.epochs * steps_per_epoch(len(source.train), settings.batch_size)
+    return (
+        f"{dump_toml(settings)}\n# {data}: {len(source.train)} training samples, {len(source.validation)} for "
+        f"validation; {source.removed.total} training texts are left out because validation or test knows them\n"
+        f"# {parameters(model):,} weights, {steps} steps"
+    )
+
+
+def report(rows: "list[Row]", out: Path, settings: "Run", *, as_json: bool) -> None:
+    """The recall table on stdout, and on stderr where things are and what to type next."""
+    import json
+
+    from comma_align.recall import as_json as plain
+    from comma_align.table import recall_table
+
+    if as_json:
+        print(json.dumps(plain(rows)))
+    else:
+        recall_table(rows, fold=(settings.test_fold + 1) % 5)
+    print(
+        f"\n{out}/model is the model, {out}/result.png a picture, {out}/metrics.jsonl every step.\n"
+        f"Next:  comma eval synthesis {out}    structure to protocol, against baselines, on the test fold\n"
+        "       comma align config           every setting and what it means",
+        file=sys.stderr,
+    )

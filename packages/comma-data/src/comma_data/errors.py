@@ -19,3 +19,21 @@ class StructureError(DataError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class ShardError(DataError):
+    """A data set on disk that is damaged, unfinished or not one: the message names the file and the sample."""
+
+
+class LeakError(DataError):
+    """A formula, DOI or paragraph that stands on both sides of a split."""
+
+
+class RefusedError(DataError):
+    """More records were refused than the build allows."""
+
+
+class StorageError(DataError):
+    """The disk is full or does not take the file."""
+
+    exit_code = 5

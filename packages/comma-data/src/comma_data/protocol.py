@@ -1,6 +1,15 @@
 """A synthesis protocol as facts, and the views in which it is told."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from comma_data.errors import ConfigError
+from comma_data.names import GASES, GENERIC, names_target
+from comma_data.sample import Sample
+
+PLACEHOLDER = "[compound]"
+"""Stands for every compound, formula and element in the view `masked`: one and the same for all of them, so that
+neither the identity of a name nor its return in a later step is told, only how many there are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,3 +40,133 @@ class Protocol:
     amounts: tuple[tuple[str, float], ...] = ()
     """(material, moles) of the balanced reaction's left side: derived from the target."""
     method: str = "solid-state"
+
+
+Shown = Callable[[str, str], str | None]
+"""(role, name) -> what a view shows for it, None for nothing. Roles: precursor, medium, device, atmosphere."""
+
+
+def _as_written(role: str, name: str) -> str | None:  # noqa: ARG001 - a view may look at the role
+    return name
+
+
+def _masked(role: str, name: str) -> str | None:
+    return name if role != "precursor" and name.casefold() in GENERIC else PLACEHOLDER
+
+
+def _conditions_only(role: str, name: str) -> str | None:
+    return name if role == "atmosphere" and name.casefold() in GASES else None
+
+
+VIEWS: Mapping[str, Shown] = {
+    "precursors": _as_written,
+    "amounts": _as_written,
+    "masked": _masked,
+    "operations": _conditions_only,
+}
+"""View -> what it shows of a name that is not the target's.
+
+`precursors`: precursors, operations, conditions, media. `amounts`: that, and the balanced amounts, labelled as derived
+from the target. `masked`: as `precursors`, every compound, formula and element behind one placeholder. `operations`:
+operations, temperatures, times and common gases; no materials, media or devices.
+"""
+
+
+def steps(protocol: Protocol, view: str) -> tuple[str, ...]:
+    """The protocol in words, one string a step; never the target, in any spelling that can be read as its formula.
+
+    A precursor, medium, atmosphere or device that is the target itself is left out. A step that only says that the
+    synthesis starts is left out. The tuple is empty where the view has nothing to tell.
+
+    Args:
+        protocol: What was done.
+        view: `precursors`, `amounts`, `masked` or `operations`.
+
+    Raises:
+        ConfigError: No such view.
+    """
+    if view not in VIEWS:
+        raise ConfigError(f"view {view!r}: the views are {', '.join(VIEWS)}")
+
+    def shown(role: str, names: Sequence[str]) -> list[str]:
+        others = (name for name in names if not names_target(name, protocol.target))
+        return [told for name in others if (told := VIEWS[view](role, name)) is not None]
+
+    told = [op for op in protocol.operations if op.kind != "start" or op.temperatures or op.hours or op.media]
+    materials = shown("precursor", protocol.precursors)
+    mixed_first = bool(told) and told[0].kind == "mix"
+    sentences = [f"Start from {_and(materials)}."] if materials and not mixed_first else []
+    for position, operation in enumerate(told):
+        introduced = materials if mixed_first and position == 0 else []
+        sentences.append(_sentence(_verb(operation, protocol.target), introduced, operation, shown))
+    if view == "amounts":
+        sentences += _amounts(protocol)
+    return tuple(sentences)
+
+
+def with_view(sample: Sample, view: str) -> Sample:
+    """The sample with its texts told in another view.
+
+    A text that has no `Protocol` beside it is kept as it is; one of which the view tells nothing is left out, with
+    its annotation and provenance.
+
+    Raises:
+        ConfigError: No such view.
+    """
+    if "text" not in sample.fields:
+        return sample
+    values = sample.fields["text"]
+    protocols = sample.annotations.get("text", (None,) * len(values))
+    told = [v if p is None else steps(p, view) for v, p in zip(values, protocols, strict=True)]
+    kept = [i for i, text in enumerate(told) if text]
+    retold = replace(sample, fields={**sample.fields, "text": tuple(told)})
+    return keep_values(retold, "text", kept)
+
+
+def keep_values(sample: Sample, modality: str, kept: Sequence[int]) -> Sample:
+    """The sample with only these values of a modality, annotations and provenance alike; none left: absent."""
+
+    def only(values: Mapping[str, tuple]) -> dict[str, tuple]:
+        chosen = {modality: tuple(values[modality][i] for i in kept)} if modality in values and kept else {}
+        return {**{m: v for m, v in values.items() if m != modality}, **chosen}
+
+    return replace(
+        sample,
+        fields=only(sample.fields),
+        annotations=only(sample.annotations),
+        provenance=only(sample.provenance),
+    )
+
+
+def _verb(operation: Operation, target: str) -> str:
+    word = operation.word.strip()
+    word = operation.kind if not word or names_target(word, target) else word
+    return word[0].upper() + word[1:]
+
+
+def _sentence(
+    verb: str, materials: Sequence[str], operation: Operation, shown: Callable[[str, Sequence[str]], list[str]]
+) -> str:
+    parts = [verb]
+    device = shown("device", [operation.device] if operation.device else [])
+    for preposition, names in (
+        ("", materials),
+        ("in ", shown("medium", operation.media)),
+        ("using ", device),
+        ("at ", [_and([f"{t:g}" for t in operation.temperatures]) + " °C"] if operation.temperatures else []),
+        ("for ", [_and([f"{h:g}" for h in operation.hours]) + " h"] if operation.hours else []),
+        ("in ", shown("atmosphere", operation.atmospheres)),
+    ):
+        if names:
+            parts.append(preposition + _and(names))
+    return " ".join(parts) + "."
+
+
+def _amounts(protocol: Protocol) -> list[str]:
+    parts = [f"{moles:g} mol {name}" for name, moles in protocol.amounts if not names_target(name, protocol.target)]
+    return [f"Balanced amounts, derived from the target: {', '.join(parts)}."] if parts else []
+
+
+def _and(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

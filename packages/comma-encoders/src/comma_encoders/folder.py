@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from comma_encoders import __version__
 from comma_encoders.errors import InputError, UsageError
@@ -124,7 +125,7 @@ def load(folder: Path) -> AlignedModel:
     return model.eval()
 
 
-def fit(model: AlignedModel, weights: Mapping[str, Any], origin: str) -> None:
+def fit(model: nn.Module, weights: Mapping[str, Tensor], origin: str) -> None:
     """Put weights into a model.
 
     Raises:

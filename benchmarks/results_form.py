@@ -1,0 +1,132 @@
+"""The one form of a committed result, and how it is written."""
+
+import json
+import math
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+PACKAGES = (
+    "comma-align",
+    "comma-data",
+    "comma-encoders",
+    "comma-eval",
+    "gemmi",
+    "numpy",
+    "pymatgen",
+    "tokenizers",
+    "torch",
+    "torch-geometric",
+    "transformers",
+    "webdataset",
+)
+"""Distributions whose versions a result records, where they are installed."""
+
+MEASURED = ("metric", "value", "low", "high", "n")
+"""What every row has beside its labels."""
+
+Row = Mapping[str, Any]
+
+
+def row(
+    metric: str, value: float | None, *, n: int, low: float | None = None, high: float | None = None, **labels: Any
+) -> dict[str, Any]:
+    """One figure with its labels; `low` and `high` are the 95 % interval, None where there is none."""
+    return {**labels, "metric": metric, "value": value, "low": low, "high": high, "n": n}
+
+
+def write_result(  # noqa: PLR0913 - the parts of the form
+    name: str, what: str, command: str, rows: Iterable[Row], seconds: float, *, folder: Path = RESULTS
+) -> Path:
+    """Write `<folder>/<name>.json` and return its path.
+
+    Args:
+        name: File name without its ending.
+        what: One sentence: what was measured, on what.
+        command: What to type in the root of the repository to make the file again.
+        rows: Labels, `metric`, `value` and `n`; `low` and `high` are null where a row lacks them.
+        seconds: Wall time of the measurement.
+        folder: Where to write.
+
+    Raises:
+        ValueError: A row lacks a key, or holds a number that is not finite.
+    """
+    result = {
+        "what": what,
+        "command": command,
+        "commit": commit(),
+        "machine": machine(),
+        "versions": versions(),
+        "seconds": round(seconds, 3),
+        "rows": [checked(dict(r)) for r in rows],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    part = path.with_suffix(".json.part")
+    part.write_text(json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    part.replace(path)
+    return path
+
+
+def checked(values: dict[str, Any]) -> dict[str, Any]:
+    """The row with null intervals filled in."""
+    values = {"low": None, "high": None, **values}
+    missing = [key for key in MEASURED if key not in values]
+    if missing:
+        raise ValueError(f"row {values} lacks {', '.join(missing)}")
+    infinite = [key for key, value in values.items() if isinstance(value, float) and not math.isfinite(value)]
+    if infinite:
+        raise ValueError(f"row {values}: {', '.join(infinite)} is not a finite number; write null for an unknown value")
+    labels = {key: value for key, value in values.items() if key not in MEASURED}
+    return {**labels, **{key: values[key] for key in MEASURED}}
+
+
+def commit() -> str:
+    """The checked-out commit, with `+changes` behind it where tracked files differ from it."""
+    head = _output("git", "-C", str(ROOT), "rev-parse", "HEAD")
+    changes = _output("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no")
+    return (head or "unknown") + ("+changes" if changes else "")
+
+
+def machine() -> dict[str, Any]:
+    """CPU and GPU model, usable cores and memory."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+    return {"cpu": _cpu(), "gpu": _gpu(), "cores": cores, "memory_gib": round(memory / 2**30, 1)}
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide figures."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def _gpu() -> str | None:
+    if shutil.which("nvidia-smi") is None:
+        return None
+    names = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader").splitlines()
+    return ", ".join(names) or None
+
+
+def _output(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""

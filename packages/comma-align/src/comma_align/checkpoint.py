@@ -1,0 +1,127 @@
+"""Checkpoints that a kill at any moment leaves whole: written beside, hashed, synced, renamed; the last two are kept.
+
+weights.safetensors    model and objective
+optimizer.safetensors  moments of AdamW
+state.json             step, and sha256 of the two files
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from comma_encoders.folder import fit
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from comma_align.errors import RunError
+
+KEPT = 2
+WEIGHTS, MOMENTS, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Where training stands. All that is random follows from the seed and the step."""
+
+    step: int
+    """Steps done."""
+    seconds: float
+    """Training time so far."""
+
+
+def _moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    state: Mapping[int, Mapping[str, Tensor]] = optimizer.state_dict()["state"]
+    return {f"{i}.{key}": value.detach().cpu().contiguous() for i, of in state.items() for key, value in of.items()}
+
+
+def _put_moments(optimizer: torch.optim.Optimizer, moments: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in moments.items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def commit(staged: Path, final: Path) -> None:
+    """Give a finished folder its name: its files and the renaming are on the disk before this returns."""
+    for path in (*staged.rglob("*"), staged):
+        _sync(path)
+    staged.rename(final)
+    _sync(final.parent)
+
+
+def staging(final: Path) -> Path:
+    """An empty folder beside the final one; what a killed process left there is removed."""
+    staged = final.with_name(f".tmp-{final.name}")
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir(parents=True)
+    return staged
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """Finished checkpoints of a run, oldest first."""
+    return sorted((run / "checkpoints").glob("step-*"))
+
+
+def save(run: Path, state: State, modules: nn.Module, optimizer: torch.optim.Optimizer) -> Path:
+    """Write a checkpoint, then delete all but the last two."""
+    final = run / "checkpoints" / f"step-{state.step:08d}"
+    if final.exists():
+        return final
+    staged = staging(final)
+    save_file({k: t.detach().cpu().contiguous() for k, t in modules.state_dict().items()}, staged / WEIGHTS)
+    save_file(_moments(optimizer), staged / MOMENTS)
+    hashes = {name: _sha256(staged / name) for name in (WEIGHTS, MOMENTS)}
+    (staged / STATE).write_text(json.dumps({"step": state.step, "seconds": state.seconds, "sha256": hashes}))
+    commit(staged, final)
+    for old in checkpoints(run)[:-KEPT]:
+        shutil.rmtree(old)
+    return final
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        damaged = [name for name in (WEIGHTS, MOMENTS) if _sha256(folder / name) != content["sha256"][name]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{folder} is no whole checkpoint: {error!r}") from error
+    if damaged:
+        raise RunError(f"{folder / damaged[0]} is damaged: its sha256 differs; remove the folder to use an older one")
+    return content
+
+
+def load(folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+    """Put a checkpoint into the modules and the optimizer.
+
+    Raises:
+        RunError: it is damaged, or no checkpoint.
+        comma_encoders.errors.InputError: its weights are those of another config.
+    """
+    content = _read(folder)
+    fit(modules, load_file(folder / WEIGHTS), str(folder))
+    _put_moments(optimizer, load_file(folder / MOMENTS))
+    return State(step=int(content["step"]), seconds=float(content["seconds"]))
+
+
+def newest(run: Path, modules: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+    """The newest checkpoint of a run put into the modules and the optimizer, or the state before the first step."""
+    saved = checkpoints(run)
+    return load(saved[-1], modules, optimizer) if saved else State(step=0, seconds=0.0)

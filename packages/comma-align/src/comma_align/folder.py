@@ -1,0 +1,123 @@
+"""What a run leaves: one folder.
+
+config.toml     the complete config
+manifest.json   data, split, groups seen, versions, commit, time
+metrics.jsonl   one JSON object a line: training steps, and recall on the validation fold
+checkpoints/    the last two
+model/          the trained model, for `comma_encoders.load`
+result.png      a picture of the result
+"""
+
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from comma_data.configfile import dump_toml, load
+from comma_data.split import SALT
+from comma_encoders.model import AlignedModel
+
+from comma_align import __version__
+from comma_align.config import Run
+from comma_align.errors import RunError
+from comma_align.source import Source
+
+CONFIG, MANIFEST, METRICS, MODEL, PICTURE = "config.toml", "manifest.json", "metrics.jsonl", "model", "result.png"
+
+
+def commit_hash() -> str | None:
+    """The git commit of the working folder, None outside a repository."""
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=10)  # noqa: S607  whichever git is there
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def about(run: Run, source: Source, data: Path) -> dict[str, Any]:
+    """What the manifests of a run and of its model say: enough to refuse a leaking evaluation."""
+    packages = ("comma-data", "comma-encoders", "numpy", "torch")
+    return {
+        "run": run.name,
+        "data": {"path": str(data.resolve()), "name": source.manifest.name, "data_hash": source.manifest.data_hash},
+        "split": {"salt": SALT, "test_fold": source.split.test_fold, "validation_fold": source.split.validation_fold},
+        "groups_seen": source.groups_seen,
+        "samples": {"train": len(source.train), "validation": len(source.validation)},
+        "texts_removed": {"doi": source.removed.doi, "paragraph": source.removed.paragraph},
+        "versions": {
+            "comma-align": __version__,
+            "python": platform.python_version(),
+            **{p: version(p) for p in packages},
+        },
+        "threads": torch.get_num_threads(),
+        "commit": commit_hash(),
+    }
+
+
+def parameters(model: AlignedModel) -> int:
+    """Number of weights that are trained."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file that people can read."""
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def open_run(out: Path, run: Run, resume: str) -> None:
+    """Make the run's folder ready: new, or with an equal config the one to go on with.
+
+    Args:
+        out: the folder.
+        run: the config.
+        resume: `auto` goes on with a run of equal config; `never` moves an old run aside.
+
+    Raises:
+        RunError: there is a run of another config; the message names the first difference.
+    """
+    config = out / CONFIG
+    if config.exists() and resume == "never":
+        out.rename(_aside(out))
+    if config.exists():
+        _same(load(Run, config), run, out)
+    elif out.exists() and any(out.iterdir()):
+        raise RunError(f"{out} holds other things than a run; give another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    config.write_text(dump_toml(run), encoding="utf-8")
+
+
+def _aside(out: Path) -> Path:
+    """The first free name `RUN.1`, `RUN.2`, ..."""
+    number = 1
+    while (free := out.with_name(f"{out.name}.{number}")).exists():
+        number += 1
+    return free
+
+
+def _same(there: Run, wanted: Run, out: Path) -> None:
+    a, b = there.model_dump(), wanted.model_dump()
+    for key in a:
+        if a[key] != b[key]:
+            raise RunError(
+                f"{out} holds a run with another config: {key} is {a[key]!r} there, {b[key]!r} here. Give another "
+                "--out, or --resume never to start anew (the old run is kept beside it)"
+            )
+
+
+def cut_metrics(out: Path, step: int) -> None:
+    """Drop metrics of steps after the checkpoint from which training goes on: they come again."""
+    path = out / METRICS
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    whole = [line for line in lines if line.endswith("}")]  # a kill can leave half a line
+    kept = [line for line in whole if json.loads(line)["step"] <= step]
+    path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+
+def log(out: Path, entry: Mapping[str, Any]) -> None:
+    """Append one line to the metrics."""
+    with (out / METRICS).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(entry) + "\n")

@@ -1,0 +1,66 @@
+"""The config: strict, documented, complete."""
+
+from pathlib import Path
+
+import pytest
+from comma_align.cli import CONFIGS
+from comma_align.config import Objective, Optimizer, Run
+from comma_align.manual import describe_settings
+from comma_data.configfile import dump_toml, load
+from comma_data.errors import ConfigError
+
+NAMED = sorted(CONFIGS.glob("*.toml"))
+
+GOOD = 'name = "x"\ndata = "d"\nmodalities = ["structure", "text"]\n'
+BAD = {
+    "misspelt": (GOOD + "epoch = 3\n", r"line 4.*did you mean 'epochs'"),
+    "misspelt in a section": (GOOD + "[optimizer]\nhead_rl = 1e-3\n", r"line 5.*did you mean 'head_lr'"),
+    "misspelt encoder setting": (GOOD + "[encoders.text]\nwidht = 8\n", r"line 4.*text\.widht.*did you mean 'width'"),
+    "unknown modality": (GOOD.replace('"text"', '"txt"'), r"line 3.*Did you mean 'text'"),
+    "one modality": (GOOD.replace(', "text"', ""), r"line 3.*at least two"),
+    "a modality that the run lacks": (GOOD + "[encoders.xrd]\nwidth = 8\n", r"'xrd' is not among"),
+    "a pair that cannot be": (GOOD + '[objective]\npairs = ["structure-xrd"]\n', r"no pair of the run's modalities"),
+    "negative": (GOOD + "epochs = -1\n", r"line 4.*greater than or equal to 1"),
+    "wrong type": (GOOD + 'epochs = "many"\n', r"line 4.*epochs"),
+    "fold 5": (GOOD + "test_fold = 5\n", r"line 4.*test_fold"),
+    "no name": ('data = "d"\n', r"'name' is missing"),
+    "no TOML": (GOOD + "epochs 3\n", r"line 4"),
+}
+
+
+@pytest.mark.parametrize("path", NAMED, ids=lambda p: p.stem)
+def test_named_runs_are_valid_and_survive_the_round_trip(path, tmp_path):
+    run = load(Run, path)
+    assert run.name == path.stem
+    (tmp_path / "again.toml").write_text(dump_toml(run))
+    assert load(Run, tmp_path / "again.toml") == run
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_configs_say_where_and_what_to_do(name, tmp_path):
+    text, message = BAD[name]
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load(Run, path)
+    assert caught.value.exit_code == 2
+    assert str(caught.value).count("\n") == 0
+
+
+def test_settings_on_the_command_line_replace_the_file(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text(GOOD)
+    run = load(Run, path, settings=["optimizer.head_lr=2e-3", "encoders.text.width=32", "name=other"])
+    assert (run.optimizer.head_lr, run.encoders["text"].width, run.name) == (2e-3, 32, "other")
+
+
+@pytest.mark.parametrize("kind", [Run, Optimizer, Objective])
+def test_every_setting_has_a_meaning(kind):
+    assert all(field.description for field in kind.model_fields.values())
+    assert all(key in describe_settings("", kind) for key in kind.model_fields if key not in {"optimizer", "objective"})
+
+
+def test_the_complete_config_names_every_encoder_setting():
+    run = load(Run, Path(CONFIGS / "demo.toml"))
+    assert "[encoders.image]" in dump_toml(run)
+    assert "patch = " in dump_toml(run)

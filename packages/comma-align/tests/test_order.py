@@ -1,0 +1,42 @@
+"""The order of samples is a function of seed and epoch alone."""
+
+from comma_align.order import batches, share, steps_per_epoch
+from comma_align.schedule import factor
+from hypothesis import given
+from hypothesis import strategies as st
+
+sizes = st.integers(1, 200), st.integers(1, 50), st.integers(0, 5), st.integers(0, 5)
+
+
+@given(*sizes)
+def test_an_epoch_visits_no_sample_twice(samples, batch_size, seed, epoch):
+    visited = [i for batch in batches(samples, batch_size, seed, epoch) for i in batch]
+    assert len(set(visited)) == len(visited) <= samples
+    assert samples - len(visited) < batch_size or samples < batch_size
+
+
+@given(*sizes, st.integers(1, 4))
+def test_the_processes_together_see_the_global_batch(samples, batch_size, seed, epoch, world):
+    for batch in batches(samples, batch_size, seed, epoch):
+        shares = [share(batch, rank, world) for rank in range(world)]
+        assert sorted(i for part in shares for i in part) == sorted(batch)
+
+
+def test_epochs_and_seeds_differ_and_repeat():
+    assert batches(50, 10, 0, 0) == batches(50, 10, 0, 0)
+    assert batches(50, 10, 0, 0) != batches(50, 10, 0, 1)
+    assert batches(50, 10, 0, 0) != batches(50, 10, 1, 0)
+
+
+def test_a_set_smaller_than_a_batch_is_one_step():
+    assert steps_per_epoch(3, 128) == 1
+    assert sorted(batches(3, 128, 0, 0)[0]) == [0, 1, 2]
+
+
+@given(st.integers(1, 1000), st.floats(0, 1))
+def test_the_rate_rises_and_falls_and_stays_between_zero_and_one(total, warmup):
+    rates = [factor(step, total, warmup) for step in range(total)]
+    assert all(0 <= rate <= 1 for rate in rates)
+    top = rates.index(max(rates))
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)

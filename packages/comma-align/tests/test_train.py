@@ -1,0 +1,229 @@
+"""A run from its config to its folder: learning, resuming, refusing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from comma_align import checkpoint, train
+from comma_align.config import Run
+from comma_align.errors import DivergedError, EmptyError, RunError
+from comma_align.source import drawn, open_source
+from comma_data.errors import DataError
+from comma_encoders import folder as model_folder
+
+
+def settings(data, **changes):
+    given = {
+        "name": "tiny",
+        "data": str(data),
+        "modalities": ("structure", "text", "composition"),
+        "encoders": {
+            "structure": {"width": 16, "layers": 1},
+            "text": {"width": 16, "heads": 2},
+            "composition": {"width": 16},
+        },
+        "dim": 16,
+        "epochs": 6,
+        "batch_size": 8,
+        "validate_every": 3,
+        "checkpoint_every": 2,
+        "augmentation": {"structure": 1.0, "text": 1.0},
+    }
+    return Run(**(given | changes))
+
+
+def quick(data, **changes):
+    """Rates at which so small a model learns in a few seconds."""
+    return settings(data, epochs=100, augmentation={}, optimizer={"encoder_lr": 5e-3, "head_lr": 5e-3}, **changes)
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory):
+    torch.set_num_threads(1)
+    out = tmp_path_factory.mktemp("runs") / "tiny"
+    return out, train.train(quick(data), data, out, quiet=True)
+
+
+def losses(out):
+    entries = map(json.loads, (out / "metrics.jsonl").read_text().splitlines())
+    return [(e["step"], e["loss"]) for e in entries if "loss" in e]
+
+
+def test_the_loss_falls(finished):
+    values = [loss for _, loss in losses(finished[0])]
+    assert np.mean(values[-5:]) < 0.7 * np.mean(values[:5])
+
+
+def test_the_folder_is_complete(finished):
+    out, rows = finished
+    assert {p.name for p in out.iterdir()} == {
+        "config.toml", "manifest.json", "metrics.jsonl", "model", "result.png", "checkpoints",
+    }  # fmt: skip
+    assert len(checkpoint.checkpoints(out)) == 2
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["data"]["name"] == "tiny"
+    assert len(manifest["validation"]) == len(rows)
+
+
+def test_the_model_says_what_it_saw(finished, data):
+    about = model_folder.read_manifest(finished[0] / "model")
+    source = open_source(data, settings(data))
+    from comma_data.split import group_hash
+
+    seen = set(about["groups_seen"])
+    assert seen == {group_hash(s.groups["formula"]) for s in source.train}
+    assert not seen & {group_hash(s.groups["formula"]) for s in source.validation}
+    assert about["split"]["test_fold"] == 0
+
+
+def test_every_direction_is_scored(finished):
+    assert {(r.query, r.gallery) for r in finished[1]} >= {("structure", "text"), ("text", "structure")}
+    assert all(r.recall.pool > 1 for r in finished[1])
+
+
+def test_starting_a_finished_run_again_only_reports(finished, data):
+    out, rows = finished
+    before = (out / "metrics.jsonl").read_bytes()
+    again = train.train(quick(data), data, out, quiet=True)
+    assert [r.recall.at for r in again] == [r.recall.at for r in rows]
+    assert (out / "metrics.jsonl").read_bytes() == before
+
+
+def test_another_config_in_the_same_folder_is_refused(finished, data):
+    with pytest.raises(RunError, match="dim is 16 there, 8 here"):
+        train.train(quick(data, dim=8), data, finished[0], quiet=True)
+
+
+def test_never_keeps_the_old_run(data, tmp_path):
+    train.train(settings(data, epochs=1), data, tmp_path / "run", quiet=True)
+    train.train(settings(data, epochs=2), data, tmp_path / "run", resume="never", quiet=True)
+    assert (tmp_path / "run.1" / "config.toml").exists()
+
+
+def test_a_full_folder_that_is_no_run_is_left_alone(data, tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(RunError, match="other things"):
+        train.train(settings(data), data, tmp_path, quiet=True)
+
+
+JOB = """
+import sys, torch
+from pathlib import Path
+torch.set_num_threads(1)
+sys.path.insert(0, sys.argv[1])
+from comma_align import train
+from comma_align.config import Run
+from comma_data.configfile import load
+from comma_align.errors import AlignError
+try:
+    train.train(load(Run, Path(sys.argv[2])), Path(sys.argv[3]), Path(sys.argv[4]), quiet=True)
+except AlignError as error:
+    print(error, file=sys.stderr)
+    sys.exit(error.exit_code)
+"""
+
+
+def start(run, data, out, tmp_path):
+    from comma_data.configfile import dump_toml
+
+    (tmp_path / "job.py").write_text(JOB)
+    (tmp_path / "run.toml").write_text(dump_toml(run))
+    command = [sys.executable, tmp_path / "job.py", tmp_path, tmp_path / "run.toml", data, out]
+    return subprocess.Popen(
+        list(map(str, command)), stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+
+
+def wait_for_steps(out, steps, job):
+    end = time.monotonic() + 90
+    path = out / "metrics.jsonl"
+    while time.monotonic() < end and job.poll() is None:
+        if path.exists() and path.read_text().count("loss") >= steps:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"the job ended early: {job.poll()} {job.stderr.read() if job.poll() is not None else ''}")
+
+
+def test_a_run_that_was_asked_to_stop_and_then_killed_goes_on_bit_for_bit(data, tmp_path):
+    run = settings(data, epochs=60)
+    train.train(run, data, tmp_path / "whole", quiet=True)
+    out = tmp_path / "stopped"
+    for steps, how, code in ((5, signal.SIGTERM, 4), (40, signal.SIGKILL, -signal.SIGKILL)):
+        job = start(run, data, out, tmp_path)
+        wait_for_steps(out, steps, job)
+        job.send_signal(how)
+        assert job.wait(timeout=60) == code
+        assert job.stderr is not None
+        job.stderr.close()
+    train.train(run, data, out, quiet=True)
+    assert losses(out) == losses(tmp_path / "whole")
+    weights = "model/model.safetensors"
+    assert (out / weights).read_bytes() == (tmp_path / "whole" / weights).read_bytes()
+
+
+def test_a_damaged_checkpoint_is_named(data, tmp_path):
+    out = tmp_path / "run"
+    run = settings(data, epochs=2)
+    train.train(run, data, out, quiet=True)
+    weights = checkpoint.checkpoints(out)[-1] / checkpoint.WEIGHTS
+    whole = bytearray(weights.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    weights.write_bytes(bytes(whole))
+    with pytest.raises(RunError, match=r"weights\.safetensors is damaged"):
+        train.train(run, data, out, quiet=True)
+
+
+def test_a_step_that_is_not_finite_changes_no_weight(data, tmp_path, monkeypatch):
+    job = train.prepare(settings(data), data, tmp_path / "run", "auto")
+    real = train.global_loss
+
+    def poisoned(*args):
+        loss = real(*args)
+        return type(loss)(total=loss.total * float("nan"), terms=loss.terms)
+
+    before = {k: v.clone() for k, v in job.trainee.modules.state_dict().items()}
+    monkeypatch.setattr(train, "global_loss", poisoned)
+    taken = train.take_step(job, job.steps[0], 0)
+    assert not taken.finite
+    assert all(torch.equal(before[k], v) for k, v in job.trainee.modules.state_dict().items())
+    with pytest.raises(DivergedError, match=r"on .*[mnt]-\d\d"):
+        train.all_steps(job, checkpoint.State(step=0, seconds=0.0), workers=0, quiet=True)
+
+
+def test_nothing_to_align_is_refused_with_what_is_there(data):
+    with pytest.raises(EmptyError, match="the data set has composition, structure, text"):
+        open_source(data, settings(data, modalities=("image", "xrd"), encoders={}, augmentation={}))
+
+
+def test_a_missing_data_folder_is_named(data, tmp_path):
+    with pytest.raises(DataError, match="nowhere"):
+        open_source(tmp_path / "nowhere", settings(data))
+
+
+def test_a_visit_is_decided_by_seed_epoch_and_id(data):
+    run = settings(data)
+    sample = open_source(data, run).train[0]
+    first, again, later = (drawn(sample, run, epoch) for epoch in (0, 0, 1))
+    np.testing.assert_equal(first.fields, again.fields)
+    with pytest.raises(AssertionError):
+        np.testing.assert_equal(first.fields["structure"], later.fields["structure"])
+    assert all(len(values) == 1 for values in first.fields.values())
+
+
+def test_views_of_the_config_are_told(data):
+    run = settings(data, text_views=("operations",), augmentation={})
+    source = open_source(data, run)
+    assert not any("CO3" in step for s in source.train for step in drawn(s, run, 0).fields["text"][0])
+
+
+def test_worker_processes_change_nothing(data, tmp_path):
+    run = settings(data, epochs=2)
+    train.train(run, data, tmp_path / "a", quiet=True)
+    train.train(run, data, tmp_path / "b", quiet=True, workers=1)
+    assert losses(tmp_path / "a") == losses(tmp_path / "b")

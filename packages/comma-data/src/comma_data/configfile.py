@@ -1,0 +1,233 @@
+"""TOML files <-> pydantic models, with errors that name file, line, key and the nearest valid key."""
+
+import copy
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from comma_data.errors import ConfigError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+LARGEST = 1_000_000
+"""Bytes of a configuration file."""
+
+_HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?")
+_KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+Key = tuple[str, ...]
+
+
+def load(model: type[Model], path: Path, *, settings: Sequence[str] = ()) -> Model:
+    """Read and check a TOML file.
+
+    Args:
+        model: What it has to be.
+        path: The file.
+        settings: `a.b=3`, each put in place of what the file says.
+
+    Raises:
+        ConfigError: The message names the file, the line, the key and what would be valid.
+    """
+    text = _text(path)
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(_syntax(path, text, str(error), model)) from error
+    return check(model, set_values(values, settings), path=str(path), text=text, settings=settings)
+
+
+def check(
+    model: type[Model],
+    values: Mapping[str, Any],
+    *,
+    path: str = "configuration",
+    text: str = "",
+    settings: Sequence[str] = (),
+) -> Model:
+    """The model of these values.
+
+    Args:
+        model: What they have to be.
+        values: Nested mappings.
+        path: Where they come from, for messages.
+        text: The file they come from: messages then give the line.
+        settings: What `set_values` put into them.
+
+    Raises:
+        ConfigError: One line for each fault.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        lines = key_lines(text)
+        chosen = {_split_setting(s)[0] for s in settings}
+        faults = [_fault(model, fault, lines, chosen) for fault in error.errors()]
+        raise ConfigError("\n".join(f"{path}, {fault}" for fault in faults)) from error
+
+
+def set_values(values: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
+    """The values with `a.b=3` put in place; what stands behind `=` is TOML, or else a plain string.
+
+    Raises:
+        ConfigError: A setting without `=`, or one inside of what is no table.
+    """
+    changed: dict[str, Any] = copy.deepcopy(dict(values))
+    for setting in settings:
+        key, value = _split_setting(setting)
+        table = changed
+        for part in key[:-1]:
+            table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"--set {setting}: {part} is a value, not a table")
+        table[key[-1]] = value
+    return changed
+
+
+def dump_toml(model: BaseModel) -> str:
+    """The model as TOML, every key; one whose value is None becomes a comment. `load` reads it back to an equal one."""
+    return "\n".join(_table_lines(model.model_dump(mode="json"), ())).strip() + "\n"
+
+
+def find(name: str, folder: Path, *, kind: str = "configuration") -> Path:
+    """The file that NAME or PATH means: a path where it ends in `.toml` or names a folder, else a named one.
+
+    Raises:
+        ConfigError: No such name; the message has the nearest and all.
+    """
+    if name.endswith(".toml") or "/" in name or "\\" in name:
+        return Path(name)
+    known = sorted(path.stem for path in folder.glob("*.toml"))
+    if name not in known:
+        raise ConfigError(f"no {kind} {name!r}{_meant(name, known)}; known: {', '.join(known)}; or give a .toml file")
+    return folder / f"{name}.toml"
+
+
+def key_lines(text: str) -> dict[Key, int]:
+    """Key -> the line of a TOML text that sets it (first line 1); a table stands at its header."""
+    lines: dict[Key, int] = {}
+    table: Key = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            table = _parts(header[1])
+            lines.setdefault(table, number)
+        elif key := _KEY.match(line):
+            lines.setdefault((*table, *_parts(key[1])), number)
+    return lines
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ConfigError(f"{path}, line 1: more than {LARGEST} bytes: not a configuration")
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from error
+
+
+def _syntax(path: Path, text: str, message: str, model: type[BaseModel]) -> str:
+    """A message for text that is no TOML; the key that stands in the line is compared with the valid ones."""
+    found = re.search(r"line (\d+)", message)
+    lines = text.splitlines()
+    number = int(found[1]) if found else max(1, len(lines))
+    line = lines[number - 1] if number <= len(lines) else ""
+    word = _PART.search(line)
+    hint = _meant(word[0], _all_keys(model)) if word else f"; keys are {', '.join(model.model_fields)}"
+    return f"{path}, line {number}: not TOML: {message}{hint}"
+
+
+def _fault(model: type[BaseModel], fault: Any, lines: Mapping[Key, int], chosen: Iterable[Key]) -> str:
+    location = tuple(str(part) for part in fault["loc"])
+    key = ".".join(location) or "file"
+    where = _where(location, lines, chosen)
+    valid = sorted(_fields(model, location[:-1]))
+    if fault["type"] == "extra_forbidden":
+        return f"{where}: unknown key {key!r}{_meant(location[-1], valid)}; valid: {', '.join(valid)}"
+    if fault["type"] == "missing":
+        return f"{where}: key {key!r} is missing; valid: {', '.join(valid)}"
+    return f"{where}: {key} = {fault['input']!r:.80}: {fault['msg']}"
+
+
+def _where(location: Key, lines: Mapping[Key, int], chosen: Iterable[Key]) -> str:
+    for length in range(len(location), 0, -1):
+        if location[:length] in chosen:
+            return f"--set {'.'.join(location[:length])}"
+        if location[:length] in lines:
+            return f"line {lines[location[:length]]}"
+    return "line 1"
+
+
+def _fields(model: type[BaseModel], location: Key) -> list[str]:
+    """Keys that the table at a location can have."""
+    if not location:
+        return list(model.model_fields)
+    info = model.model_fields.get(location[0])
+    inner = _models(info.annotation) if info else []
+    return [name for m in inner for name in _fields(m, location[1:])] if inner else list(model.model_fields)
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Models inside of an annotation such as `tuple[Model, ...] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
+
+
+def _all_keys(model: type[BaseModel]) -> list[str]:
+    inner = [key for info in model.model_fields.values() for m in _models(info.annotation) for key in _all_keys(m)]
+    return [*model.model_fields, *inner]
+
+
+def _meant(word: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.0)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _split_setting(setting: str) -> tuple[Key, Any]:
+    name, equals, value = setting.partition("=")
+    key = _parts(name)
+    if not equals or not key:
+        raise ConfigError(f"--set {setting}: write KEY=VALUE, e.g. guard.max_atoms=500")
+    try:
+        return key, tomllib.loads(f"value = {value}")["value"]
+    except (tomllib.TOMLDecodeError, KeyError):
+        return key, value
+
+
+def _parts(dotted: str) -> Key:
+    return tuple(part.strip("\"'") for part in _PART.findall(dotted))
+
+
+def _table_lines(table: Mapping[str, Any], path: Key) -> list[str]:
+    """Plain values first: behind a header they would belong to the inner table."""
+    inner = {k: v for k, v in table.items() if isinstance(v, Mapping)}
+    lines = [
+        f"# {_key(k)}: not set" if v is None else f"{_key(k)} = {_value(v)}" for k, v in table.items() if k not in inner
+    ]
+    for name, value in inner.items():
+        lines += ["", f"[{'.'.join(_key(part) for part in (*path, name))}]", *_table_lines(value, (*path, name))]
+    return lines
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _value(name)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items() if v is not None) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_value(v) for v in value) + "]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(value)

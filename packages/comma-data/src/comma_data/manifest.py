@@ -1,0 +1,126 @@
+"""What a data set says of itself: `manifest.json`, and one row per sample in `samples.jsonl`."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from comma_data.errors import ShardError
+
+MANIFEST = "manifest.json"
+INDEX = "samples.jsonl"
+
+
+class Counts(BaseModel):
+    """Accounting of one source: read = accepted + refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    read: int
+    accepted: int
+    refused: Mapping[str, int]
+    """Code -> number of records."""
+
+    def model_post_init(self, _: object) -> None:
+        """Hold the identity."""
+        if self.read != self.accepted + sum(self.refused.values()):
+            raise ValueError(f"read {self.read} is not accepted {self.accepted} + refused {dict(self.refused)}")
+
+    @property
+    def refused_share(self) -> float:
+        """Refused of read, 0 where nothing was read."""
+        return sum(self.refused.values()) / self.read if self.read else 0.0
+
+
+class ShardFile(BaseModel):
+    """One tar file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    samples: int
+    bytes: int
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """Everything about a data set but its samples."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    schema_version: int
+    package_version: str
+    split_salt: str
+    build: Mapping[str, Any]
+    """The configuration, complete."""
+    inputs: Mapping[str, str]
+    """File that was read, relative to the root -> its sha256."""
+    counts: Mapping[str, Counts]
+    """Source -> accounting."""
+    joined: Mapping[str, int]
+    """What met what, and how ambiguous that is."""
+    samples: int
+    modalities: Mapping[str, int]
+    """Modality -> number of samples that have it."""
+    shards: tuple[ShardFile, ...]
+    index_sha256: str
+    """sha256 of `samples.jsonl`."""
+    data_hash: str
+    """sha256 over the names and hashes of the shards and the index: equal hash, equal samples in equal order."""
+    checksum: str = ""
+    """sha256 of this manifest without this line."""
+
+    def sealed(self) -> Self:
+        """The same manifest with its checksum."""
+        return self.model_copy(update={"checksum": self._checksum()})
+
+    def to_json(self) -> str:
+        """The file's text."""
+        return json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+    def _checksum(self) -> str:
+        document = self.model_dump(mode="json", exclude={"checksum"})
+        return sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode())
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The manifest of a data set.
+
+        Raises:
+            ShardError: There is none, or it is damaged.
+        """
+        path = folder / MANIFEST
+        if not path.is_file():
+            raise ShardError(f"{folder}: no {MANIFEST}: not a data set, or its build was interrupted; build it again")
+        try:
+            manifest = cls.model_validate_json(path.read_bytes())
+        except (ValidationError, OSError) as error:
+            raise ShardError(f"{path} cannot be read ({_first(error)}); build the data set again") from error
+        if manifest.checksum != manifest._checksum():  # noqa: SLF001 - of the same class
+            raise ShardError(f"{path} was changed after it was written; build the data set again")
+        return manifest
+
+
+def data_hash(shards: tuple[ShardFile, ...], index_sha256: str) -> str:
+    """What `Manifest.data_hash` holds."""
+    lines = [f"{shard.name}:{shard.sha256}" for shard in shards] + [f"{INDEX}:{index_sha256}"]
+    return sha256("\n".join(lines).encode())
+
+
+def sha256(data: bytes) -> str:
+    """Hexadecimal sha256."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _first(error: Exception) -> str:
+    return str(error.errors()[0]["msg"]) if isinstance(error, ValidationError) else str(error)

@@ -1,0 +1,138 @@
+"""Work on untrusted files in other processes: in order, a bounded number at a time, and no file takes the rest down."""
+
+import multiprocessing
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import islice
+from types import FrameType
+from typing import Self, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+CHUNK = 64
+"""Items that travel to a worker at once."""
+AHEAD = 4
+"""Chunks per worker that are read before their results are taken."""
+
+
+class TooSlowError(Exception):
+    """A call ran past its time."""
+
+
+def ordered_map(
+    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, on_death: Callable[[Item], Result]
+) -> Iterator[Result]:
+    """`function` of every item, in the order of the items.
+
+    Args:
+        function: A module-level function; exceptions that it raises come out here.
+        items: Read as results are taken, a few chunks ahead.
+        workers: Processes; 0 works in this one.
+        on_death: What stands for an item whose process died.
+    """
+    if workers == 0:
+        yield from map(function, items)
+        return
+    remaining = iter(items)
+    chunks = iter(lambda: list(islice(remaining, CHUNK)), [])
+    pending: deque[tuple[list[Item], Future[list[Result]]]] = deque()
+    with _Pool(workers) as pool:
+        for chunk in chunks:
+            pending.append((chunk, pool.submit(function, chunk)))
+            if len(pending) >= AHEAD * workers:
+                yield from pool.results(function, pending, on_death)
+        while pending:
+            yield from pool.results(function, pending, on_death)
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise `TooSlowError` inside the block when its time is over.
+
+    Works in the main thread of a process on systems with interval timers; elsewhere it does nothing.
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise TooSlowError(f"took more than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+class _Pool:
+    """A process pool that is made anew when one of its processes dies."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._executor = self._new(workers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._executor.shutdown(cancel_futures=True)
+
+    @staticmethod
+    def _new(workers: int) -> ProcessPoolExecutor:
+        # spawn: a fork of a process with threads can hang
+        return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+
+    def submit(self, function: Callable[[Item], Result], chunk: list[Item]) -> "Future[list[Result]]":
+        try:
+            return self._executor.submit(_each, function, chunk)
+        except BrokenProcessPool as error:
+            broken: Future[list[Result]] = Future()
+            broken.set_exception(error)
+            return broken
+
+    def results(
+        self,
+        function: Callable[[Item], Result],
+        pending: "deque[tuple[list[Item], Future[list[Result]]]]",
+        on_death: Callable[[Item], Result],
+    ) -> list[Result]:
+        """Results of the oldest chunk; if its process died, its items are tried one by one."""
+        chunk, future = pending.popleft()
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            self._executor.shutdown(cancel_futures=True)
+        results = self._one_by_one(function, chunk, on_death)
+        self._executor = self._new(self._workers)
+        again = [(others, self.submit(function, others)) for others, _ in pending]
+        pending.clear()
+        pending.extend(again)
+        return results
+
+    def _one_by_one(
+        self, function: Callable[[Item], Result], chunk: list[Item], on_death: Callable[[Item], Result]
+    ) -> list[Result]:
+        results: list[Result] = []
+        executor = self._new(1)
+        for item in chunk:
+            try:
+                results.append(executor.submit(function, item).result())
+            except BrokenProcessPool:
+                results.append(on_death(item))
+                executor.shutdown()
+                executor = self._new(1)
+        executor.shutdown()
+        return results
+
+
+def _each(function: Callable[[Item], Result], chunk: list[Item]) -> list[Result]:
+    return [function(item) for item in chunk]

@@ -1,0 +1,1 @@
+"""Powder patterns and micrographs computed from a structure."""

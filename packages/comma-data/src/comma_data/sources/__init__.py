@@ -1,0 +1,1 @@
+"""One module per origin: `read(path)` yields what stands there, or why it was left out."""

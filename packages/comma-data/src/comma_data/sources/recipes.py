@@ -1,0 +1,172 @@
+"""Text-mined recipes in the schema of Kononova et al., Scientific Data 6, 203 (2019), solid-state and sol-gel."""
+
+import hashlib
+import json
+import lzma
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from comma_data.conditions import ConditionError, celsius, clean, hours, names
+from comma_data.errors import DataError
+from comma_data.formulas import classify, reduced
+from comma_data.names import names_target
+from comma_data.protocol import Operation, Protocol
+from comma_data.sample import Record, Refusal
+
+SOURCE = "recipes"
+LARGEST = 2 * 2**30
+"""Bytes that a compressed file may unpack to."""
+
+ROUNDING = 1e-3
+"""Atomic fractions of a target's formula and of the release's composition differ by less."""
+
+KINDS: Mapping[str, str] = {
+    "Mixing": "mix",
+    "MixingOperation": "mix",
+    "LiquidGrinding": "mix",
+    "SolutionMixing": "mix",
+    "HeatingOperation": "heat",
+    "DryingOperation": "dry",
+    "ShapingOperation": "shape",
+    "QuenchingOperation": "quench",
+    "StartingSynthesis": "start",
+}
+"""Type of an operation in the release -> `Operation.kind`."""
+
+
+def read(path: Path) -> Iterator[Record | Refusal]:
+    """Recipes in the order of the file; the key is the file's name and the recipe's number in it.
+
+    A recipe is refused with the code `target-variable`, `target-composite` or `target-unparsable` where its target is
+    no formula with fixed amounts, `target-doped` where the release names additives, `target-doubtful` where the
+    release states another composition of the target than its formula, `unknown-unit`, `bad-number` or `bad-text`
+    where a condition cannot be read, and `bad-schema`.
+
+    Args:
+        path: A `.json` or `.json.xz` file, or a folder of such.
+
+    Raises:
+        DataError: The path does not exist, or a file is no JSON of this schema.
+    """
+    for file in _files(path):
+        method = file.name.split(".")[0]
+        for number, recipe in enumerate(_reactions(file)):
+            key = f"{method}-{number:05d}"
+            try:
+                yield _record(key, recipe, method)
+            except ConditionError as error:
+                yield Refusal(source=SOURCE, key=key, code=error.code, message=f"{file.name}: {error}")
+            except (KeyError, TypeError, AttributeError, ValueError) as error:
+                message = f"{file.name}: not in the schema of the release ({error!r})"
+                yield Refusal(source=SOURCE, key=key, code="bad-schema", message=message)
+
+
+def _files(path: Path) -> list[Path]:
+    found = [path] if path.is_file() else sorted([*path.glob("*.json"), *path.glob("*.json.xz")])
+    if not found:
+        raise DataError(f"{path}: no .json or .json.xz file of recipes here")
+    return found
+
+
+def _reactions(file: Path) -> list[dict[str, Any]]:
+    try:
+        with lzma.open(file) if file.name.endswith(".xz") else file.open("rb") as stream:
+            data = stream.read(LARGEST + 1)
+    except (lzma.LZMAError, EOFError, OSError) as error:
+        raise DataError(f"{file}: damaged or unreadable ({error}); fetch it again") from error
+    if len(data) > LARGEST:
+        raise DataError(f"{file}: unpacks to more than {LARGEST} bytes")
+    try:
+        document = json.loads(data)
+        reactions = document["reactions"] if isinstance(document, dict) else document
+    except (ValueError, KeyError, RecursionError) as error:
+        raise DataError(f"{file}: not JSON with a list `reactions` ({error})") from error
+    if not isinstance(reactions, list):
+        raise DataError(f"{file}: `reactions` is no list")
+    return reactions
+
+
+def _record(key: str, recipe: Mapping[str, Any], method: str) -> Record | Refusal:
+    target = recipe["target"]
+    formula = _target_formula(target)
+    if not isinstance(formula, str):
+        code, message = formula
+        return Refusal(source=SOURCE, key=key, code=code, message=message)
+    told = {target.get(name) or "" for name in ("material_string", "material_name", "material_formula")}
+    operations = tuple(_operation(o, told - {""}) for o in recipe["operations"])
+    protocol = Protocol(
+        target=formula,
+        precursors=tuple(dict.fromkeys(clean(p["material_formula"]) for p in recipe["precursors"])),
+        operations=operations,
+        amounts=_amounts(recipe.get("reaction") or {}),
+        method=recipe.get("synthesis_type", method),
+    )
+    excerpt = str(recipe.get("paragraph_string") or "")
+    return Record(
+        source=SOURCE,
+        key=key,
+        modality="text",
+        value=protocol,
+        formula=formula,
+        provenance={
+            "origin": "text-mined",
+            "recipe": key,
+            "doi": str(recipe["doi"]),
+            "paragraph": hashlib.sha256(excerpt.encode()).hexdigest()[:16] if excerpt else "",
+        },
+    )
+
+
+def _target_formula(target: Mapping[str, Any]) -> str | tuple[str, str]:
+    """The reduced formula of a target, or (code, message)."""
+    text = target["material_string"]
+    formula = classify(text)
+    if not formula.amounts:
+        return f"target-{formula.kind}", f"{text!r} is no formula with fixed amounts"
+    if target.get("additives"):
+        return "target-doped", f"{text!r}: the release names additives {target['additives']!r}"
+    parts: list[Mapping[str, Any]] = target.get("composition") or []
+    if formula.kind == "plain" and not (len(parts) == 1 and _agrees(formula.amounts, parts[0]["elements"])):
+        return "target-doubtful", f"{text!r}: the release states another composition or none ({parts!r:.120})"
+    return reduced(formula.amounts)
+
+
+def _agrees(amounts: Mapping[str, float], stated: Mapping[str, str]) -> bool:
+    """Whether the atomic fractions are those of the release, which rounds amounts to three decimals."""
+    try:
+        numbers = {element: float(amount) for element, amount in stated.items() if float(amount)}
+    except ValueError:  # an amount such as `1-x`
+        return False
+    if numbers.keys() != amounts.keys():
+        return False
+    ours, theirs = sum(amounts.values()), sum(numbers.values())
+    return all(abs(amounts[e] / ours - numbers[e] / theirs) < ROUNDING for e in amounts)
+
+
+def _operation(operation: Mapping[str, Any], target: set[str]) -> Operation:
+    conditions = operation.get("conditions") or {}
+
+    def told(name: str) -> tuple[str, ...]:
+        return tuple(n for n in names(conditions.get(name)) if not any(_mentions(n, t) for t in target))
+
+    return Operation(
+        kind=KINDS.get(operation["type"], "other"),
+        word=clean(operation["token"]),
+        temperatures=celsius(conditions.get("heating_temperature")),
+        hours=hours(conditions.get("heating_time")),
+        atmospheres=told("heating_atmosphere"),
+        media=told("mixing_media"),
+        device=", ".join(told("mixing_device")) or None,
+    )
+
+
+def _mentions(name: str, target: str) -> bool:
+    return name.casefold() == target.casefold() or names_target(name, target)
+
+
+def _amounts(reaction: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
+    """(material, moles) of the left side where every amount is a number."""
+    parts = [(clean(side["material"]), str(side["amount"])) for side in reaction.get("left_side") or ()]
+    numeric = all(amount.replace(".", "", 1).isdigit() for _, amount in parts)
+    return tuple((name, float(amount)) for name, amount in parts) if numeric else ()

@@ -1,0 +1,136 @@
+"""Folds by reduced formula, what a fold shuts out of training, and the audit that proves it."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from comma_data.errors import ConfigError, LeakError
+from comma_data.protocol import keep_values
+from comma_data.sample import Sample
+
+SALT = "comma-materials/2026:"
+"""In front of every formula before it is hashed. Another salt makes other folds."""
+FOLDS = 5
+PARTS = ("train", "validation", "test")
+ORIGINS = ("doi", "paragraph")
+"""Keys of a text's provenance that must not stand on two sides of a split."""
+
+
+def fold(formula: str, salt: str = SALT) -> int:
+    """The fold of a reduced formula: sha256(salt + formula) as a whole number, modulo 5."""
+    return int(hashlib.sha256((salt + formula).encode()).hexdigest(), 16) % FOLDS
+
+
+def group_hash(name: str) -> str:
+    """What a manifest keeps of a group (a formula, a DOI): the first 16 hexadecimal digits of its salted sha256."""
+    return hashlib.sha256(f"comma-materials/group:{name}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Test = fold k, validation = fold k + 1 modulo 5, train = the rest."""
+
+    test_fold: int
+
+    def __post_init__(self) -> None:
+        """Refuse a fold that does not exist."""
+        if self.test_fold not in range(FOLDS):
+            raise ConfigError(f"test fold {self.test_fold!r}: give a whole number from 0 to {FOLDS - 1}")
+
+    @property
+    def validation_fold(self) -> int:
+        """The fold after the test fold."""
+        return (self.test_fold + 1) % FOLDS
+
+    def part(self, fold_number: int | str) -> str:
+        """`train`, `validation` or `test` for a fold number, as a sample's `groups["fold"]` gives it."""
+        return {self.test_fold: "test", self.validation_fold: "validation"}.get(int(fold_number), "train")
+
+    def ids(self, folds: Mapping[str, int | str]) -> dict[str, tuple[str, ...]]:
+        """Part -> ids of its samples, in the order given.
+
+        Args:
+            folds: Id of a sample -> its fold; `ShardSet.folds` is that.
+        """
+        return {part: tuple(i for i, number in folds.items() if self.part(number) == part) for part in PARTS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removed:
+    """Texts that were taken out of training because they are known to validation or test."""
+
+    doi: int = 0
+    """Texts whose DOI occurs there."""
+    paragraph: int = 0
+    """Texts whose paragraph occurs there, and whose DOI does not."""
+
+    def __add__(self, other: "Removed") -> "Removed":
+        """Counts of both."""
+        return Removed(doi=self.doi + other.doi, paragraph=self.paragraph + other.paragraph)
+
+    @property
+    def total(self) -> int:
+        """All texts removed."""
+        return self.doi + self.paragraph
+
+
+def origins(samples: Iterable[Sample]) -> frozenset[str]:
+    """Hashes (`group_hash`) of every DOI and paragraph among the samples' texts."""
+    return frozenset(h for sample in samples for value in _texts(sample) for h in _origins(value).values())
+
+
+def without_leaks(sample: Sample, held_out: frozenset[str]) -> tuple[Sample, Removed]:
+    """A training sample without the texts that validation or test also tell, and how many they were.
+
+    Args:
+        sample: A sample of the part `train`.
+        held_out: `origins` of validation and test, or the same hashes from a `ShardSet`'s index.
+    """
+    known = [[name for name, h in _origins(value).items() if h in held_out] for value in _texts(sample)]
+    if not any(known):
+        return sample, Removed()
+    kept = [i for i, names in enumerate(known) if not names]
+    removed = Removed(
+        doi=sum("doi" in names for names in known), paragraph=sum(names == ["paragraph"] for names in known)
+    )
+    return keep_values(sample, "text", kept), removed
+
+
+def audit(parts: Mapping[str, Iterable[Sample]]) -> dict[str, int]:
+    """Prove that no formula, DOI or paragraph stands in two parts.
+
+    Args:
+        parts: Name of the part -> its samples, training texts already cleaned by `without_leaks`.
+
+    Returns:
+        How many distinct formulas, DOIs and paragraphs were compared.
+
+    Raises:
+        LeakError: One of them stands in two parts.
+    """
+    homes: dict[tuple[str, str], tuple[str, str]] = {}
+    for part, samples in parts.items():
+        for sample in samples:
+            for group in _groups(sample):
+                home, first = homes.setdefault(group, (part, sample.id))
+                if home != part:
+                    raise LeakError(
+                        f"{group[0]} {group[1]!r} stands in {home} (sample {first}) and in {part} (sample {sample.id}):"
+                        " remove the text from training with without_leaks, or build the data set again"
+                    )
+    kinds = ("formula", *ORIGINS)
+    return {kind: sum(k == kind for k, _ in homes) for kind in kinds}
+
+
+def _groups(sample: Sample) -> Iterable[tuple[str, str]]:
+    yield "formula", sample.groups["formula"]
+    for value in _texts(sample):
+        yield from ((name, value[name]) for name in ORIGINS if value.get(name))
+
+
+def _texts(sample: Sample) -> tuple[Mapping[str, str], ...]:
+    return sample.provenance.get("text", ())
+
+
+def _origins(value: Mapping[str, str]) -> dict[str, str]:
+    return {name: group_hash(value[name]) for name in ORIGINS if value.get(name)}

@@ -1,0 +1,25 @@
+"""What can go wrong for a user of the evaluation, each with the exit code of the command that meets it."""
+
+
+class EvalError(Exception):
+    """Base of the errors whose message is meant for the user."""
+
+    exit_code = 1
+
+
+class UsageError(EvalError):
+    """A folder that is not there, an unknown name, or an option that cannot be."""
+
+    exit_code = 2
+
+
+class SeenError(EvalError):
+    """The model has seen what it would be tested on: no score is given."""
+
+    exit_code = 3
+
+
+class EmptyTaskError(EvalError):
+    """Nothing is left to score; the message says what was looked for."""
+
+    exit_code = 3

@@ -1,0 +1,91 @@
+"""A report as tables: on a terminal and in Markdown. Both are drawn from the same cells."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.table import Table
+
+from comma_eval.task import Report, Row
+
+MODEL = "model"
+AGAINST = "against"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """One table as text: a model a line, a metric a column."""
+
+    title: str
+    header: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+def grids(report: Report) -> tuple[Grid, ...]:
+    """Two tables for each direction: the figures, and what the models have over the baselines."""
+    directions = dict.fromkeys(row.labels["direction"] for row in report.rows)
+    return tuple(grid for direction in directions for grid in _direction(report, direction))
+
+
+def tables(report: Report) -> tuple[Table, ...]:
+    """For a terminal."""
+    return tuple(_table(grid) for grid in grids(report))
+
+
+def markdown(report: Report) -> str:
+    """For a README or an issue."""
+    return "\n\n".join(_markdown(grid) for grid in grids(report)) + "\n"
+
+
+def cell(row: Row) -> str:
+    """`0.786 (0.757 to 0.814)`; the value alone where there is no interval or none worth printing."""
+    if row.low is None or row.high is None:
+        return f"{row.value:.0f}" if row.value.is_integer() else _short(row.value)
+    low, high = _short(row.low), _short(row.high)
+    return f"{row.value:.4f}" if low == high else f"{_short(row.value)} ({low} to {high})"
+
+
+def _short(value: float) -> str:
+    """Three decimals, zero without a sign."""
+    return f"{round(value, 3) + 0.0:.3f}"
+
+
+def _direction(report: Report, direction: str) -> list[Grid]:
+    rows = [row for row in report.rows if row.labels["direction"] == direction]
+    sizes = ", ".join(f"{row.metric} {row.value:.0f}" for row in rows if MODEL not in row.labels)
+    view = rows[0].labels["view"]
+    figures = [row for row in rows if MODEL in row.labels and AGAINST not in row.labels]
+    gains = [row for row in rows if AGAINST in row.labels]
+    found = [_grid(f"{direction}, view {view}: {sizes}", figures, (MODEL,))]
+    return [*found, _grid(f"{direction}: gained over", gains, (MODEL, AGAINST))] if gains else found
+
+
+def _grid(title: str, rows: Sequence[Row], keys: tuple[str, ...]) -> Grid:
+    """One line for each combination of the keyed labels, one column for each metric."""
+    metrics = tuple(dict.fromkeys(row.metric for row in rows))
+    lines: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in rows:
+        lines.setdefault(tuple(row.labels[key] for key in keys), {})[row.metric] = cell(row)
+    return Grid(
+        title=title, header=keys + metrics, lines=tuple(_line(key, cells, metrics) for key, cells in lines.items())
+    )
+
+
+def _line(key: tuple[str, ...], cells: Mapping[str, str], metrics: Sequence[str]) -> tuple[str, ...]:
+    return key + tuple(cells.get(metric, "") for metric in metrics)
+
+
+def _table(grid: Grid) -> Table:
+    table = Table(title=grid.title, title_justify="left", box=box.SIMPLE)
+    for number, name in enumerate(grid.header):
+        table.add_column(name, justify="left" if name in (MODEL, AGAINST) else "right", no_wrap=number == 0)
+    for line in grid.lines:
+        table.add_row(*line)
+    return table
+
+
+def _markdown(grid: Grid) -> str:
+    rule = tuple("---" if name in (MODEL, AGAINST) else "---:" for name in grid.header)
+    return "\n".join(
+        [f"**{grid.title}**", "", *("| " + " | ".join(line) + " |" for line in (grid.header, rule, *grid.lines))]
+    )

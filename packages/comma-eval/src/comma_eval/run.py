@@ -1,0 +1,90 @@
+"""From folders to a report: load the model and the data, refuse a leak, ask the question."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from comma_data.shards import ShardSet
+from comma_data.split import Split
+from comma_encoders.folder import load, read_manifest
+
+from comma_eval.embedding import EmbeddingScorer
+from comma_eval.errors import UsageError
+from comma_eval.heldout import held_out
+from comma_eval.runs import data_folder
+from comma_eval.seen import refuse_seen
+from comma_eval.task import Report, Scorer
+from comma_eval.tasks.synthesis import Synthesis
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked."""
+
+    view: str = "precursors"
+    """How the protocols are told."""
+    part: str = "test"
+    """`test`, or `validation` for choices."""
+    test_fold: int | None = None
+    """0 to 4; None takes the one that the model was trained without, or 0."""
+
+
+def evaluate_synthesis(
+    model: Path | None, data: Path | None, question: Question, say: Callable[[str], None] = lambda _: None
+) -> Report:
+    """Run the task `synthesis` on a model folder and a data set.
+
+    Args:
+        model: a model folder; None scores the baselines alone.
+        data: a data set; None takes the one that the model's manifest names.
+        question: which view of which fold.
+        say: is told what is going on.
+
+    Raises:
+        UsageError: a folder is missing, or the model's folds are not those of the data set.
+        SeenError: the model has seen a held-out formula.
+        EmptyTaskError: nothing is left to ask.
+    """
+    task = Synthesis(view=question.view)
+    manifest = read_manifest(model) if model else {}
+    shards = ShardSet(data_folder(data, manifest))
+    split = _split(shards, manifest.get("split", {}), question.test_fold)
+    sides = held_out(shards, split, question.part)
+    facts = {
+        "data": shards.manifest.name,
+        "data hash": shards.manifest.data_hash,
+        "test fold": str(split.test_fold),
+        "part": question.part,
+    }
+    models: dict[str, Scorer] = {}
+    if model:
+        seen = refuse_seen({sample.groups["formula"] for sample in sides.test}, manifest.get("groups_seen"))
+        facts |= {"model": str(model), "model trained on": seen}
+        models[_name(model)] = EmbeddingScorer(embedder=load(model))
+    say(f"scoring {len(sides.test)} materials; the composition model learns from {len(sides.train)}")
+    report = task.run(models, sides.train, sides.test)
+    return replace(report, facts={**facts, **report.facts})
+
+
+def _split(shards: ShardSet, named: Mapping[str, Any], asked: int | None) -> Split:
+    """The model's own split; only where it names none another test fold may be asked for.
+
+    Raises:
+        UsageError: the model's folds are others than those of the data set, or than those asked for.
+    """
+    salt, own = named.get("salt", shards.manifest.split_salt), named.get("test_fold")
+    if salt != shards.manifest.split_salt:
+        raise UsageError(
+            f"the model's folds were made with the salt {salt!r}, those of {shards.path} with "
+            f"{shards.manifest.split_salt!r}, so they are not the same. Remedy: pass the data set it was trained on"
+        )
+    if own is not None and asked is not None and int(own) != asked:
+        raise UsageError(f"the model was trained without fold {own}, so fold {asked} cannot test it: omit --test-fold")
+    return Split(test_fold=int(asked or 0) if own is None else int(own))
+
+
+def _name(model: Path) -> str:
+    """The run's name where the folder is a run's `model/`."""
+    folder = model.resolve()
+    return folder.parent.name if folder.name == "model" else folder.name

@@ -1,0 +1,99 @@
+"""The nouns of an evaluation: what can be scored, the question, and the answer."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from comma_data.sample import Sample
+from comma_encoders.types import Embedded
+from jaxtyping import Float
+
+Model = TypeVar("Model", contravariant=True)  # noqa: PLC0105  a reader meets it as `Task[Scorer]`
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Anything that turns samples into vectors."""
+
+    def embed(self, samples: Sequence[Sample]) -> Mapping[str, Embedded]:
+        """Modality -> vectors of every value that the samples have of it; `rows` says whose."""
+        ...
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Anything that says how well a gallery item fits a query."""
+
+    def score(self, queries: Sequence[Sample], gallery: Sequence[Sample]) -> Float[np.ndarray, "q g"]:
+        """Higher is better. Every sample comes with exactly one value of one modality, and no group or name."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """One number for each sample, and the interval in which the predictor expects it."""
+
+    value: Float[np.ndarray, " samples"]
+    low: Float[np.ndarray, " samples"]
+    high: Float[np.ndarray, " samples"]
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """Anything that learns a target from samples and predicts it for others."""
+
+    def fit(self, train: Sequence[Sample], target: str) -> None:
+        """Learn `Sample.targets[target]`."""
+        ...
+
+    def predict(self, samples: Sequence[Sample]) -> Prediction:
+        """Predict the target, in its own unit."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One figure, in the form of a committed result."""
+
+    labels: Mapping[str, str]
+    """What tells this row from others: direction, view, model, ..."""
+    metric: str
+    value: float
+    low: float | None
+    """Lower end of the 95 % interval; None where there is none."""
+    high: float | None
+    n: int
+    """Groups that the value is a mean over."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Labels and figures side by side."""
+        figures = {"metric": self.metric, "value": self.value, "low": self.low, "high": self.high, "n": self.n}
+        return {**self.labels, **figures}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The answer of a task: figures, and what has to be known to read them."""
+
+    task: str
+    rows: tuple[Row, ...]
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)
+    """Sizes of pools, the fold, what the model was trained on."""
+
+    def to_json(self) -> str:
+        """The report as JSON; `rows` have the form of a committed result."""
+        rows = [row.as_dict() for row in self.rows]
+        return json.dumps({"task": self.task, "facts": dict(self.facts), "rows": rows}, indent=1, ensure_ascii=False)
+
+
+class Task(Protocol[Model]):
+    """A question with a fixed protocol; retrieval asks Scorers, properties ask Predictors."""
+
+    def run(self, models: Mapping[str, Model], train: Sequence[Sample], test: Sequence[Sample]) -> Report:
+        """Score every model, and the task's own baselines beside them, on the same test samples.
+
+        Baselines that learn see `train` alone.
+        """
+        ...

@@ -1,0 +1,127 @@
+"""Does a crystal find the protocol of an unseen material, and a protocol its crystal?
+
+Queries and gallery come from formulas that no training sample has; any known protocol of a formula answers its
+structures. Protocols carry no polymorph label, so polymorphs of one formula are equally right.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from comma_data.protocol import VIEWS, with_view
+from comma_data.sample import Sample
+from comma_encoders.retrieval import Recall, recall, same_group
+from jaxtyping import Float
+
+from comma_eval.baselines import composition
+from comma_eval.baselines.amounts import ElementAmounts, gives_amounts
+from comma_eval.baselines.chance import Chance
+from comma_eval.baselines.element_overlap import ElementOverlap
+from comma_eval.embedding import EmbeddingScorer
+from comma_eval.errors import EmptyTaskError, UsageError
+from comma_eval.metrics import mean_interval, paired_difference
+from comma_eval.task import Report, Row, Scorer
+from comma_eval.tasks.pool import Pools, Side, pools
+
+KS = (1, 5, 10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synthesis:
+    """Structure -> protocol against one protocol a formula; protocol -> structure against every structure."""
+
+    view: str = "precursors"
+    """How the protocols are told: `precursors`, `amounts`, `masked` or `operations`."""
+
+    def __post_init__(self) -> None:
+        """Refuse a view that does not exist."""
+        if self.view not in VIEWS:
+            raise UsageError(f"unknown view {self.view!r}; known: {', '.join(VIEWS)}")
+
+    def run(self, models: Mapping[str, Scorer], train: Sequence[Sample], test: Sequence[Sample]) -> Report:
+        """Score the models and the baselines in both directions.
+
+        Args:
+            models: name -> scorer.
+            train: what the composition model learns from; the other baselines learn nothing.
+            test: samples of the held-out formulas.
+
+        Raises:
+            EmptyTaskError: no formula of `test` has both a structure and a protocol.
+        """
+        pool = pools([with_view(sample, self.view) for sample in test])
+        if not pool.gallery.samples:
+            raise EmptyTaskError(
+                f"none of the {len(test)} samples has a structure and a protocol in the view {self.view!r}: "
+                "build a data set that joins the two (`comma data build`), or choose another view"
+            )
+        lines = baselines([with_view(sample, self.view) for sample in train], pool)
+        rows = [row for name, sides in directions(pool).items() for row in self._rows(name, *sides, models, lines)]
+        return Report(task="synthesis", rows=tuple(rows), facts={"view": self.view})
+
+    def _rows(
+        self, name: str, queries: Side, gallery: Side, models: Mapping[str, Scorer], lines: Mapping[str, Scorer]
+    ) -> Iterator[Row]:
+        """All figures of one direction."""
+        labels = {"view": self.view, "direction": name}
+        relevant = same_group(queries.groups, gallery.groups)
+        results = {
+            model: recall(scorer.score(queries.samples, gallery.samples), relevant, KS)
+            for model, scorer in {**lines, **models}.items()
+        }
+        yield from _sizes(labels, queries, gallery)
+        for model, result in results.items():
+            yield from _figures({**labels, "model": model}, result, queries.groups)
+        for model in models:
+            against = {line: results[line] for line in lines}
+            yield from _differences({**labels, "model": model}, results[model], against, queries.groups)
+
+
+def directions(pool: Pools) -> dict[str, tuple[Side, Side]]:
+    """Name -> queries and gallery."""
+    return {
+        "structure -> protocol": (pool.structures, pool.gallery),
+        "protocol -> structure": (pool.protocols, pool.structures),
+    }
+
+
+def baselines(train: Sequence[Sample], pool: Pools) -> dict[str, Scorer]:
+    """What the model has to beat on these pools; amounts only where the view gives them."""
+    amounts: dict[str, Scorer] = {"element overlap + amounts": ElementAmounts()}
+    return {
+        "chance": Chance(),
+        "element overlap": ElementOverlap(),
+        **(amounts if gives_amounts(pool.gallery.samples) else {}),
+        "composition MLP": EmbeddingScorer(embedder=composition.fit(train)),
+    }
+
+
+def _sizes(labels: Mapping[str, str], queries: Side, gallery: Side) -> Iterator[Row]:
+    formulas = len(set(queries.groups))
+    sizes = {"queries": len(queries.samples), "formulas": formulas, "pool": len(gallery.samples)}
+    for metric, size in sizes.items():
+        yield Row(labels=labels, metric=metric, value=float(size), low=None, high=None, n=formulas)
+
+
+def _figures(labels: Mapping[str, str], result: Recall, groups: Sequence[str]) -> Iterator[Row]:
+    """Recall at k and MRR with intervals over formulas, and how many queries were tied."""
+    for metric, values in _values(result).items():
+        found = mean_interval(values, groups)
+        yield Row(labels=labels, metric=metric, value=found.value, low=found.low, high=found.high, n=found.n)
+    yield Row(labels=labels, metric="tied", value=float(result.ties), low=None, high=None, n=result.queries)
+
+
+def _differences(
+    labels: Mapping[str, str], model: Recall, lines: Mapping[str, Recall], groups: Sequence[str]
+) -> Iterator[Row]:
+    """Paired differences of a model from every baseline."""
+    for line, result in lines.items():
+        for metric, values in _values(model).items():
+            found = paired_difference(values, _values(result)[metric], groups)
+            difference = {**labels, "against": line}
+            yield Row(labels=difference, metric=metric, value=found.value, low=found.low, high=found.high, n=found.n)
+
+
+def _values(result: Recall) -> dict[str, Float[np.ndarray, " q"]]:
+    """Metric -> value of each query."""
+    return {**{f"R@{k}": hits for k, hits in result.hits.items()}, "MRR": result.reciprocal}

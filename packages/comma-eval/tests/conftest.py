@@ -1,0 +1,87 @@
+"""Shapes are checked at run time in tests: the hook has to be there before the package is imported."""
+
+import numpy as np
+import pytest
+from jaxtyping import install_import_hook
+
+install_import_hook("comma_eval", "beartype.beartype")
+
+from comma_data.formulas import ATOMIC_NUMBERS  # noqa: E402  after the hook
+from comma_data.protocol import Operation, Protocol, with_view  # noqa: E402
+from comma_data.sample import Sample  # noqa: E402
+from comma_data.split import fold  # noqa: E402
+from comma_data.writer import Description, write  # noqa: E402
+from comma_eval.baselines import composition  # noqa: E402
+
+CATIONS_2 = ("Mg", "Ca", "Sr", "Ba", "Zn", "Pb", "Cd", "Eu")
+CATIONS_4 = ("Ti", "Zr", "Hf", "Sn", "Ce", "Mo", "Ru", "Mn")
+
+
+def structure(*symbols, length=4.0):
+    """Atoms of these elements in a cubic cell of this length in Å."""
+    numbers = np.array([ATOMIC_NUMBERS[symbol] for symbol in symbols], dtype=np.int64)
+    positions = np.linspace(0, 0.9 * length, len(symbols))[:, None] * np.ones(3)
+    return {"numbers": numbers, "positions": positions, "cell": length * np.eye(3), "periodic": np.ones(3, bool)}
+
+
+def protocol(a, b, celsius):
+    """The ceramic route to ABO3."""
+    return Protocol(
+        target=f"{a}{b}O3",
+        precursors=(f"{a}CO3", f"{b}O2"),
+        operations=(
+            Operation(kind="mix", word="mixed", media=("ethanol",)),
+            Operation(kind="heat", word="calcined", temperatures=(celsius,), hours=(12.0,), atmospheres=("air",)),
+        ),
+        amounts=((f"{a}CO3", 1.0), (f"{b}O2", 1.0)),
+    )
+
+
+def perovskite(a, b, *, recipes=1, polymorph=0, doi=None):
+    """ABO3 with some recipes; polymorphs differ in the cell and share the recipes."""
+    protocols = tuple(protocol(a, b, 900.0 + 50 * number) for number in range(recipes))
+    formula = f"{a}{b}O3"
+    sample = Sample(
+        id=f"{formula.lower()}-{polymorph}",
+        fields={
+            "structure": (structure(a, b, "O", "O", "O", length=4.0 + polymorph),),
+            "text": tuple(("to be told",) for _ in protocols),
+        },
+        groups={"formula": formula, "fold": str(fold(formula))},
+        annotations={"text": protocols},
+        provenance={"text": tuple({"doi": doi or f"10.1/{formula}-{number}"} for number in range(recipes))},
+    )
+    return with_view(sample, "precursors")
+
+
+@pytest.fixture
+def make_structure():
+    return structure
+
+
+@pytest.fixture
+def make_perovskite():
+    return perovskite
+
+
+@pytest.fixture
+def perovskites():
+    """64 formulas, two polymorphs and two recipes each."""
+    return [perovskite(a, b, recipes=2, polymorph=p) for a in CATIONS_2 for b in CATIONS_4 for p in (0, 1)]
+
+
+@pytest.fixture(scope="session")
+def data_set(tmp_path_factory):
+    """A data set on disk of 64 formulas; 14 of them share a DOI."""
+    pairs = [(a, b) for a in CATIONS_2 for b in CATIONS_4]
+    samples = [perovskite(*pair, recipes=2, doi="10.1/shared" if n < 14 else None) for n, pair in enumerate(pairs)]
+    out = tmp_path_factory.mktemp("data")
+    write(samples, out, Description(name="planted", build={}, inputs={}, counts={}, joined={}))
+    return out
+
+
+@pytest.fixture
+def quick_fit(monkeypatch):
+    """A composition model that is fitted in no time."""
+    fit = composition.fit
+    monkeypatch.setattr(composition, "fit", lambda train: fit(train, steps=2))

@@ -1,0 +1,27 @@
+import pytest
+from comma_data.shards import ShardSet
+from comma_data.split import Split, audit
+from comma_eval.errors import UsageError
+from comma_eval.heldout import held_out
+
+
+def test_parts_share_no_formula_and_no_doi(data_set):
+    shards, split = ShardSet(data_set), Split(test_fold=0)
+    asked, chosen_on = held_out(shards, split, "test"), held_out(shards, split, "validation")
+    assert {int(s.groups["fold"]) for s in asked.test} == {0}
+    assert {int(s.groups["fold"]) for s in chosen_on.test} == {1}
+    assert {int(s.groups["fold"]) for s in asked.train} == {2, 3, 4}
+    for kept_out in (asked.test, chosen_on.test):
+        assert audit({"train": asked.train, "held out": kept_out})["formula"] > 30
+
+
+def test_a_doi_that_a_held_out_formula_shares_is_not_learnt_from(data_set):
+    train = held_out(ShardSet(data_set), Split(test_fold=0), "test").train
+    dois = {value["doi"] for sample in train for value in sample.provenance.get("text", ())}
+    assert dois
+    assert "10.1/shared" not in dois
+
+
+def test_an_unknown_part_is_named(data_set):
+    with pytest.raises(UsageError, match="unknown fold 'train'; known: test, validation"):
+        held_out(ShardSet(data_set), Split(test_fold=0), "train")
