@@ -138,13 +138,21 @@ def test_tensors_and_arrays_agree():
     assert recall(torch.from_numpy(scores), torch.from_numpy(relevant)).at == recall(scores, relevant).at
 
 
-def test_equal_vectors_tie_wherever_they_stand():
+@pytest.mark.parametrize("queries", [1, 5, 37])
+def test_equal_vectors_tie_wherever_they_stand(queries):
     torch.manual_seed(0)
-    queries = torch.nn.functional.normalize(torch.randn(37, 129), dim=1)
+    z = torch.nn.functional.normalize(torch.randn(queries, 129), dim=1)
     gallery = torch.nn.functional.normalize(torch.randn(1, 129), dim=1).repeat(67, 1)
-    scores = similarity(queries, gallery)
+    scores = similarity(z, gallery)
     assert (scores == scores[:, :1]).all()
-    torch.testing.assert_close(scores, queries @ gallery.T)
+    assert torch.equal(scores, similarity(gallery, z).T)
+
+
+def test_similarity_is_the_dot_product_to_the_last_bit():
+    torch.manual_seed(0)
+    a, b = torch.randn(20, 129), torch.randn(30, 129)
+    exact = np.array([[np.dot(x.astype(np.longdouble), y.astype(np.longdouble)) for y in b.numpy()] for x in a.numpy()])
+    assert (np.abs(similarity(a, b).numpy() - exact) <= 2.0**-24 * np.abs(exact) * 1.001).all()
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def make_model(tmp_path, data_set):
 
 def test_a_model_folder_is_all_it_needs(make_model, quick_fit):
     report = evaluate_synthesis(make_model(groups_seen=[group_hash("MgO")]), None, Question())
-    assert report.facts["test fold"] == "2"
+    assert report.facts["test fold"] == 2
     assert report.facts["model trained on"].startswith("1 groups, none of the ")
     rows = [row for row in report.rows if row.labels.get("model") == "run" and "against" not in row.labels]
     assert {row.metric for row in rows} == {"R@1", "R@5", "R@10", "MRR", "tied"}
@@ -43,7 +43,7 @@ def test_a_model_without_a_list_is_scored_as_unknown(make_model, quick_fit):
 
 def test_baselines_need_no_model(data_set, quick_fit):
     report = evaluate_synthesis(None, data_set, Question(test_fold=3))
-    assert report.facts["test fold"] == "3"
+    assert report.facts["test fold"] == 3
     assert "model trained on" not in report.facts
 
 

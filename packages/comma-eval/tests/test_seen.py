@@ -12,7 +12,7 @@ def test_a_planted_test_formula_is_found():
 
 
 def test_other_formulas_are_no_leak():
-    assert refuse_seen(["BaTiO3"], [group_hash("MgO")]) == "1 groups, none of the 1 test formulas among them"
+    assert refuse_seen(["BaTiO3"], [group_hash("MgO")]) == "1 groups, none of the 1 held-out formulas among them"
 
 
 def test_a_model_that_does_not_say_is_called_unknown():

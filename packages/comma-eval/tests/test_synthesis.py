@@ -114,3 +114,8 @@ def test_nothing_to_ask_is_said(perovskites):
 def test_an_unknown_view_is_named():
     with pytest.raises(UsageError, match="unknown view 'precursor'; known: precursors, amounts, masked, operations"):
         Synthesis(view="precursor")
+
+
+def test_a_model_cannot_pass_for_a_baseline(perovskites, quick_fit):
+    with pytest.raises(UsageError, match="cannot be called 'chance'"):
+        Synthesis().run({"chance": Oracle()}, perovskites, perovskites)

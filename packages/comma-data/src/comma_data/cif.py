@@ -72,14 +72,13 @@ def cell_matrix(parameters: np.ndarray) -> np.ndarray:
 
 def _plain(block: gemmi.cif.Block) -> RawStructure | None:
     """The structure where the block is P 1 and every site one full atom; None where that is not certain."""
-    table = block.find("_atom_site_", ["fract_x", "fract_y", "fract_z", "type_symbol", "?occupancy"])
-    columns = list(zip(*table, strict=True)) if len(table) else []
-    if len(columns) < 4 or not _is_p1(block):
+    columns = [list(block.find_values(f"_atom_site_{name}")) for name in ("fract_x", "fract_y", "fract_z")]
+    symbols = [_SYMBOL.fullmatch(gemmi.cif.as_string(s)) for s in block.find_values("_atom_site_type_symbol")]
+    occupied = all(gemmi.cif.as_number(v) == 1.0 for v in block.find_values("_atom_site_occupancy"))
+    if {len(column) for column in columns} != {len(symbols)} or not _is_p1(block):
         return None
+    fractional = np.array([_numbers(column) for column in columns]).T
     parameters = _numbers([block.find_value(name) or "?" for name in _CELL])
-    fractional = np.array([_numbers(column) for column in columns[:3]]).T
-    symbols = [_SYMBOL.fullmatch(gemmi.cif.as_string(s)) for s in columns[3]]
-    occupied = len(columns) < 5 or (_numbers(columns[4]) == 1.0).all()
     angles = parameters[3:]
     sound = np.isfinite(fractional).all() and (parameters > 0).all() and (angles < 180).all()  # NaN is not > 0
     if not (occupied and sound and all(s and s[1] in ATOMIC_NUMBERS for s in symbols)):
@@ -97,9 +96,9 @@ def _is_p1(block: gemmi.cif.Block) -> bool:
     return bool(names or numbers) and set(names) <= {"P1"} and set(numbers) <= {"1"}
 
 
-def _numbers(values: object) -> np.ndarray:
+def _numbers(values: list[str]) -> np.ndarray:
     """CIF numbers, standard uncertainties cut off; NaN where a value is none."""
-    return np.array([gemmi.cif.as_number(v) for v in values])  # type: ignore[attr-defined]
+    return np.array([gemmi.cif.as_number(v) for v in values])
 
 
 def _charge(symbol: re.Match[str]) -> float | None:
@@ -122,7 +121,8 @@ def _with_pymatgen(block: gemmi.cif.Block) -> RawStructure:
 
 def _from_pymatgen(structure: Structure, name: str) -> RawStructure:
     species = [site.specie for site in structure]
-    symbols = [getattr(s, "element", s).symbol for s in species]
+    elements = [getattr(s, "element", s) for s in species]
+    symbols = [getattr(e, "name", str(e)) for e in elements]  # of the isotopes D and T, `symbol` would be H
     strange = sorted({s for s in symbols if s not in ATOMIC_NUMBERS})
     if strange:
         raise StructureError("unknown-element", f"block {name}: {', '.join(strange)}; give symbols from H to Og")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from comma_data.errors import ConfigError
+from comma_data.formulas import classify
 from comma_data.names import GASES, GENERIC, names_target
 from comma_data.sample import Sample
 
@@ -139,8 +140,10 @@ def keep_values(sample: Sample, modality: str, kept: Sequence[int]) -> Sample:
 
 
 def _verb(operation: Operation, target: str) -> str:
+    """The source's word, unless it names a material: then the kind."""
     word = operation.word.strip()
-    word = operation.kind if not word or names_target(word, target) else word
+    if not word or classify(word).amounts or names_target(word, target):
+        word = operation.kind
     return word[0].upper() + word[1:]
 
 

@@ -137,7 +137,8 @@ def _check_cell(cell: np.ndarray, periodic: np.ndarray, guard: Guard) -> np.ndar
     lowest = heights(full)[periodic].min(initial=np.inf)
     if lowest < guard.min_height:
         raise StructureError(
-            "cell-too-flat", f"the cell is {lowest:.3g} Å high: at least {guard.min_height:g} Å (guard.min_height)"
+            "cell-too-flat",
+            f"the cell is {lowest:.3g} Å high: at least {guard.min_height:g} Å (guard.min_height); reduce it if skewed",
         )
     return full
 

@@ -23,9 +23,24 @@ class _Values:
     groups: Mapping[str, str] = field(default_factory=dict)
 
 
-def head(width: int, dim: int) -> nn.Module:
-    """Projection from an encoder's vectors into the shared space (SimCLR, Chen et al. 2020, arXiv:2002.05709)."""
-    return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, dim), nn.GELU(), nn.Linear(dim, dim))
+class Head(nn.Module):
+    """Projection from an encoder's vectors into the shared space: a linear map plus a small network.
+
+    The linear path lets what adds up in one modality, such as the elements, add up in another, also in combinations
+    that training never showed; a network alone (SimCLR, Chen et al. 2020, arXiv:2002.05709) learns them by heart.
+    """
+
+    def __init__(self, width: int, dim: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.linear = nn.Linear(width, dim)
+        self.network = nn.Sequential(nn.Linear(width, dim), nn.GELU(), nn.Linear(dim, dim))
+
+    def forward(self, x: Float[Tensor, "values width"]) -> Float[Tensor, "values dim"]:
+        """Project; the result is not normalised."""
+        x = self.norm(x)
+        projected: Tensor = self.linear(x) + self.network(x)
+        return projected
 
 
 class AlignedModel(nn.Module):
@@ -43,7 +58,7 @@ class AlignedModel(nn.Module):
         self.dim = dim
         encoders = {name: get(name).Encoder(config) for name, config in self.configs.items()}
         self.encoders = nn.ModuleDict(encoders)
-        self.heads = nn.ModuleDict({name: head(encoder.width, dim) for name, encoder in encoders.items()})
+        self.heads = nn.ModuleDict({name: Head(encoder.width, dim) for name, encoder in encoders.items()})
 
     @classmethod
     def create(cls, *modalities: str, dim: int = 128, seed: int = 0) -> "AlignedModel":

@@ -11,7 +11,7 @@ from comma_encoders.folder import load, read_manifest
 
 from comma_eval.embedding import EmbeddingScorer
 from comma_eval.errors import UsageError
-from comma_eval.heldout import held_out
+from comma_eval.heldout import HeldOut, held_out
 from comma_eval.runs import data_folder
 from comma_eval.seen import refuse_seen
 from comma_eval.task import Report, Scorer
@@ -51,20 +51,27 @@ def evaluate_synthesis(
     shards = ShardSet(data_folder(data, manifest))
     split = _split(shards, manifest.get("split", {}), question.test_fold)
     sides = held_out(shards, split, question.part)
-    facts = {
-        "data": shards.manifest.name,
-        "data hash": shards.manifest.data_hash,
-        "test fold": str(split.test_fold),
-        "part": question.part,
-    }
-    models: dict[str, Scorer] = {}
-    if model:
-        seen = refuse_seen({sample.groups["formula"] for sample in sides.test}, manifest.get("groups_seen"))
-        facts |= {"model": str(model), "model trained on": seen}
-        models[_name(model)] = EmbeddingScorer(embedder=load(model))
+    models, origin = _model(model, manifest, sides) if model else ({}, {})
     say(f"scoring {len(sides.test)} materials; the composition model learns from {len(sides.train)}")
     report = task.run(models, sides.train, sides.test)
-    return replace(report, facts={**facts, **report.facts})
+    asked: dict[str, str | int | float] = {
+        "data": shards.manifest.name,
+        "data hash": shards.manifest.data_hash,
+        "test fold": split.test_fold,
+        "part": question.part,
+    }
+    return replace(report, facts={**asked, **origin, **report.facts})
+
+
+def _model(folder: Path, manifest: Mapping[str, Any], sides: HeldOut) -> tuple[dict[str, Scorer], dict[str, str]]:
+    """The model under its name, and what is known of where it comes from.
+
+    Raises:
+        SeenError: it has seen a held-out formula.
+    """
+    trained_on = refuse_seen({sample.groups["formula"] for sample in sides.test}, manifest.get("groups_seen"))
+    scorer = EmbeddingScorer(embedder=load(folder))
+    return {_name(folder): scorer}, {"model": str(folder), "model trained on": trained_on}
 
 
 def _split(shards: ShardSet, named: Mapping[str, Any], asked: int | None) -> Split:

@@ -30,4 +30,4 @@ def refuse_seen(formulas: Collection[str], seen: Collection[str] | None) -> str:
             f"({', '.join(leaked[:5])}{', ...' if len(leaked) > 5 else ''}). "
             "Remedy: evaluate on the fold that it was trained without, or train it on this data set's training folds"
         )
-    return f"{len(hashes)} groups, none of the {len(set(formulas))} test formulas among them"
+    return f"{len(hashes)} groups, none of the {len(set(formulas))} held-out formulas among them"

@@ -38,8 +38,7 @@ def read(path: Path | None = None) -> Iterator[Record | Refusal]:
 def _records(entry: Entry, tables: Tables, seen: set[str]) -> tuple[Record | Refusal, ...]:
     try:
         crystal = Crystal.model_validate(entry.values)
-        if crystal.id in seen:
-            raise StructureError("id-repeated", "another row has this id: give each row its own")
+        _check_new(crystal, seen)
         return _structure(crystal, tables), _text(crystal, tables.citations)
     except ValidationError as error:
         return (_refusal(entry, "row-malformed", explain(error)),)
@@ -47,6 +46,11 @@ def _records(entry: Entry, tables: Tables, seen: set[str]) -> tuple[Record | Ref
         return (_refusal(entry, error.code, str(error)),)
     except DataError as error:
         return (_refusal(entry, "reference-unknown", str(error)),)
+
+
+def _check_new(crystal: Crystal, seen: set[str]) -> None:
+    if crystal.id in seen:
+        raise StructureError("id-repeated", "another row has this id: give each row its own")
 
 
 def _refusal(entry: Entry, code: str, message: str) -> Refusal:

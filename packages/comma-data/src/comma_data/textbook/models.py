@@ -14,6 +14,7 @@ def _tuple(value: Any) -> Any:
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_tuple)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_tuple)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+Letter = Annotated[str, Field(pattern=r"^[xyz]$")]
 Length = Annotated[float, Field(gt=0.0, lt=1000.0)]
 
 
@@ -32,7 +33,7 @@ class Prototype(_Row):
     """Pearson symbol: lattice, and atoms in the conventional cell (of a rhombohedral lattice the hexagonal cell)."""
     space_group: int = Field(ge=1, le=230)
     setting: str
-    """Symbol as pymatgen takes it: `Pbnm`, with the origin (`Fd-3m:2`) or the axes (`R-3m:H`) where there is a choice."""
+    """Symbol as pymatgen takes it, with origin (`Fd-3m:2`) or axes (`R-3m:H`) where there is a choice."""
     sites: Mapping[str, str] = Field(min_length=1)
     """Label -> Wyckoff position and coordinates, e.g. `32e x x x`: numbers, fractions, or a free letter with an
     optional sign, multiple and offset (`-x`, `2x`, `x+1/2`)."""
@@ -85,7 +86,7 @@ class Crystal(_Row):
     species: Mapping[str, str]
     """Site label -> element."""
     lattice: LatticeConstants
-    free: Mapping[str, Mapping[Literal["x", "y", "z"], float]] = {}
+    free: Mapping[str, Mapping[Letter, float]] = {}
     """Site label -> values of its free letters, fractions of the cell's edges."""
     source: str = Field(min_length=1)
     """Key of the table of sources, or a citation."""

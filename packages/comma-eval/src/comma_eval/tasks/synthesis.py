@@ -48,6 +48,7 @@ class Synthesis:
 
         Raises:
             EmptyTaskError: no formula of `test` has both a structure and a protocol.
+            UsageError: a model is called as a baseline is.
         """
         pool = pools([with_view(sample, self.view) for sample in test])
         if not pool.gallery.samples:
@@ -56,6 +57,8 @@ class Synthesis:
                 "build a data set that joins the two (`comma data build`), or choose another view"
             )
         lines = baselines([with_view(sample, self.view) for sample in train], pool)
+        if taken := sorted(models.keys() & lines.keys()):
+            raise UsageError(f"a model cannot be called {taken[0]!r}: that is a baseline's name; rename its folder")
         rows = [row for name, sides in directions(pool).items() for row in self._rows(name, *sides, models, lines)]
         return Report(task="synthesis", rows=tuple(rows), facts={"view": self.view})
 

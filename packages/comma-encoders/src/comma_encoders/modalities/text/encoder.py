@@ -51,8 +51,10 @@ class Encoder(nn.Module):
         self.number = nn.Linear(2 + 2 * len(FREQUENCIES), config.width, bias=False)
         self.token_place = nn.Embedding(config.max_tokens, config.width)
         self.step_place = nn.Embedding(config.max_steps, config.width)
-        for table in (self.symbol, self.token_place, self.step_place):
-            nn.init.normal_(table.weight, std=0.05)
+        # symbols louder than places and layers: at first a step is little more than the sum of what it names
+        nn.init.normal_(self.symbol.weight, std=0.5)
+        nn.init.normal_(self.token_place.weight, std=0.05)
+        nn.init.normal_(self.step_place.weight, std=0.05)
         self.tokens = transformer(config, config.token_layers)
         self.steps = transformer(config, config.step_layers)
 

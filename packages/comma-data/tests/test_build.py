@@ -1,0 +1,179 @@
+"""From foreign files to a data set, through the command line."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from comma_data.build import prepare
+from comma_data.cli import app
+from comma_data.config import read_build
+from comma_data.errors import ConfigError, RefusedError, ShardError
+from comma_data.shards import ShardSet
+from comma_data.split import fold
+from typer.testing import CliRunner
+
+
+def run(*arguments, env=None):
+    return CliRunner().invoke(app, [*map(str, arguments)], env={"COMMA_DATA": "", **(env or {})})
+
+
+def recipe(target, elements, doi):
+    return {
+        "doi": doi,
+        "target": {"material_string": target, "composition": [{"elements": elements}]},
+        "precursors": [{"material_formula": "Na2CO3"}, {"material_formula": "HCl"}],
+        "operations": [{"type": "Mixing", "token": "mixed", "conditions": None}],
+    }
+
+
+@pytest.fixture
+def root(make, tmp_path):
+    folder = tmp_path / "root"
+    (folder / "synthesis-recipes").mkdir(parents=True)
+    (folder / "a.cif").write_text(make["cif"]())
+    (folder / "b.cif").write_text(make["cif"](symbols=("K", "Cl"), formula="'K1 Cl1'"))
+    recipes = [
+        recipe("NaCl", {"Na": "1", "Cl": "1"}, "10/1"),
+        recipe("MgO", {"Mg": "1", "O": "1"}, "10/2"),
+        recipe("NaxCl", {"Na": "x", "Cl": "1"}, "10/3"),
+    ]
+    (folder / "synthesis-recipes" / "solid-state.json").write_text(json.dumps({"reactions": recipes}))
+    return folder
+
+
+def test_a_folder_becomes_a_data_set(root, tmp_path):
+    out = tmp_path / "out"
+    done = run("build", "structures", "--root", root, "--out", out, "--workers", 0)
+    assert done.exit_code == 0, done.output
+    assert "target-variable" in done.stdout
+    data = ShardSet(out)
+    assert data.ids == ("a", "b", "solid-state-00001")
+    assert data[0].fields["text"] == (("Mixed Na2CO3 and HCl.",),)
+    assert [row.fold for row in data.rows] == [fold(f) for f in ("NaCl", "KCl", "MgO")]
+    assert data.manifest.counts["recipes"].refused == {"target-variable": 1}
+    assert set(data.manifest.inputs) == {"a.cif", "b.cif", "synthesis-recipes/solid-state.json"}
+    assert data.manifest.modalities == {"composition": 3, "structure": 2, "text": 2}
+    checked = run("check", out)
+    assert checked.exit_code == 0
+    assert checked.stdout.splitlines()[0].startswith("test_fold")
+    assert "data hash" in run("show", out).stdout
+    assert "formula: NaCl" in run("show", out, "a").stdout
+    assert json.loads(run("show", out, "a", "--json").stdout)["id"] == "a"
+    assert isinstance(run("show", out, "zz").exception, ShardError)
+
+
+def test_two_builds_are_byte_identical_whatever_the_workers(root, tmp_path):
+    for name, workers in (("one", 0), ("two", 2)):
+        assert run("build", "structures", "--root", root, "--out", tmp_path / name, "--workers", workers).exit_code == 0
+    files = {p.name for p in (tmp_path / "one").iterdir()}
+    assert files == {"manifest.json", "samples.jsonl", "shard-00000.tar"}
+    assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "two" / f).read_bytes() for f in files)
+
+
+def test_an_equal_data_set_is_left_alone_and_another_is_not_overwritten(root, tmp_path):
+    command = ("build", "structures", "--root", root, "--out", tmp_path / "out", "--workers", 0)
+    run(*command)
+    before = (tmp_path / "out" / "manifest.json").stat().st_mtime_ns
+    again = run(*command)
+    assert again.exit_code == 0
+    assert "left alone" in again.stderr
+    assert (tmp_path / "out" / "manifest.json").stat().st_mtime_ns == before
+    other = run(*command, "--set", "salt=other")
+    assert isinstance(other.exception, ConfigError)
+    assert "another data set" in str(other.exception)
+    (root / "a.cif").unlink()
+    assert isinstance(run(*command).exception, ConfigError)
+
+
+def test_a_damaged_data_set_is_reported(root, tmp_path):
+    out = tmp_path / "out"
+    run("build", "structures", "--root", root, "--out", out, "--workers", 0)
+    shard = out / "shard-00000.tar"
+    data = bytearray(shard.read_bytes())
+    data[700] ^= 1
+    shard.write_bytes(data)
+    done = run("check", out)
+    assert isinstance(done.exception, ShardError)
+    assert done.exception.exit_code == 3
+    assert "shard-00000.tar" in str(done.exception)
+
+
+@pytest.mark.parametrize("extra", [(), ("--dry-run",)])
+def test_too_many_refused_structures_write_nothing(make, root, tmp_path, extra):
+    (root / "c.cif").write_text(make["cif"](occupancy="0.5"))
+    done = run("build", "structures", "--root", root, "--out", tmp_path / "out", "--workers", 0, *extra)
+    assert isinstance(done.exception, RefusedError)
+    assert done.exception.exit_code == 3
+    assert "33.3% of the structures" in str(done.exception)
+    assert "disordered: c.cif" in str(done.exception)
+    assert not (tmp_path / "out").exists()
+    command = ("build", "structures", "--root", root, "--out", tmp_path / "out", "--workers", 0, "--max-refused", 0.5)
+    assert run(*command).exit_code == 0
+
+
+def test_a_dry_run_counts_and_writes_nothing(root, tmp_path):
+    done = run("build", "structures", "--root", root, "--out", tmp_path / "out", "--dry-run", "--json", "--workers", 0)
+    assert json.loads(done.stdout)["recipes"] == {"read": 3, "accepted": 2, "refused": {"target-variable": 1}}
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("materials-project",), "--root"),
+        (("materials-project", "--root", "nowhere"), "no such folder"),
+        (("materials-project", "--root", "EMPTY"), "no structures in"),
+        (("material-project",), "did you mean 'materials-project'"),
+        (("missing.toml",), "cannot be read"),
+        (("structures", "--set", "guard.max_atom=3"), "did you mean 'max_atoms'"),
+    ],
+)
+def test_usage_errors_say_what_to_do(tmp_path, arguments, message):
+    given = [str(tmp_path) if a == "EMPTY" else a for a in arguments]
+    done = run("build", *given, "--out", tmp_path / "out")
+    assert isinstance(done.exception, ConfigError), done.output
+    assert message in str(done.exception)
+
+
+def test_the_root_comes_from_the_environment(root, tmp_path):
+    done = run("build", "structures", "--out", tmp_path / "out", "--workers", 0, env={"COMMA_DATA": str(root)})
+    assert done.exit_code == 0, done.output
+
+
+def test_files_that_hold_no_record_stop_the_build(root, tmp_path):
+    for path in root.glob("*.cif"):
+        path.write_text("")
+    (root / "synthesis-recipes" / "solid-state.json").write_text('{"reactions": []}')
+    done = run("build", "structures", "--root", root, "--out", tmp_path / "out", "--workers", 0)
+    assert isinstance(done.exception, RefusedError)
+    assert "no-atoms" in str(done.exception)
+
+
+def test_simulated_values_say_so_and_repeat(root, tmp_path):
+    simulate = ("--set", "simulate.patterns=1", "--set", "simulate.images=2", "--workers", 0)
+    for name in ("one", "two"):
+        done = run("build", "structures", "--root", root, "--out", tmp_path / name, *simulate)
+        assert done.exit_code == 0, done.output
+    data = ShardSet(tmp_path / "one")
+    assert data.manifest.data_hash == ShardSet(tmp_path / "two").manifest.data_hash
+    assert (len(data[0].fields["xrd"]), len(data[0].fields["image"])) == (1, 2)
+    origins = [p["origin"] for m in ("xrd", "image") for p in data[0].provenance[m]]
+    assert origins == ["simulated"] * 3
+    assert len({p["seed"] for i in (0, 1) for p in data[i].provenance["image"]}) == 4
+    assert "xrd" not in data[2].fields
+
+
+def test_the_command_line_starts_without_heavy_imports():
+    code = "import comma_data.cli, sys; print([m for m in ('numpy', 'pymatgen', 'pydantic') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ})
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_row_of_the_textbook_is_accepted_and_joined():
+    prepared = prepare(read_build("textbook"), root=None)
+    counts = prepared.curated.counts["textbook"]
+    assert counts.refused == {}
+    assert len(prepared.joined.samples) == prepared.joined.counts["texts-joined-by-entry"] == counts.read / 2
+    assert all({"structure", "text", "composition"} == set(sample.fields) for sample in prepared.joined.samples)

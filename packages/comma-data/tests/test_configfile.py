@@ -1,0 +1,252 @@
+import tomllib
+
+import pytest
+from comma_data.config import CONFIGS, Build, read_build
+from comma_data.configfile import dump_toml, find, key_lines, load, set_values
+from comma_data.errors import ConfigError
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict
+
+GOOD = """# a comment
+name = "mine"
+salt = "x"
+
+[structures]
+path = "cifs"
+origin = "measured"
+
+[structures.targets]
+gap = "band_gap"
+
+[recipes]
+path = "r"
+optional = true
+
+[simulate]
+patterns = 1
+images = 2
+seed = 3
+
+[guard]
+max_atoms = 100
+min_distance = 0.6
+"""
+
+
+def renamed(line, key):
+    """GOOD with the key of a line spelt otherwise."""
+    lines = GOOD.splitlines()
+    lines[line - 1] = f"{key} = {lines[line - 1].split('=', 1)[1].strip()}"
+    return "\n".join(lines)
+
+
+def replaced(line, text):
+    lines = GOOD.splitlines()
+    lines[line - 1] = text
+    return "\n".join(lines)
+
+
+MISSPELT = [
+    (2, "nmae", "name"), (3, "slat", "salt"), (6, "pth", "path"), (6, "paths", "path"), (7, "orgin", "origin"),
+    (13, "pat", "path"), (14, "optionl", "optional"), (14, "Optional", "optional"), (17, "pattern", "patterns"),
+    (17, "paterns", "patterns"), (18, "image", "images"), (18, "imges", "images"), (19, "sede", "seed"),
+    (22, "max_atom", "max_atoms"), (22, "maxatoms", "max_atoms"), (22, "max-atoms", "max_atoms"),
+    (23, "min_distnace", "min_distance"), (23, "min_dist", "min_distance"), (3, "texbook", "textbook"),
+    (3, "max_refsued", "max_refused"), (3, "sample_per_shard", "samples_per_shard"), (22, "min_hight", "min_height"),
+]  # fmt: skip
+HEADERS = [
+    (5, "[structure]", "structures"), (12, "[recipe]", "recipes"), (16, "[simulation]", "simulate"),
+    (21, "[guards]", "guard"), (21, "[garud]", "guard"), (5, "[strutcures]", "structures"),
+]  # fmt: skip
+WRONG = [
+    (2, 'name = ""'), (2, "name = 3"), (2, 'name = "My Set"'), (3, "salt = 3"), (3, "salt = [1]"), (3, "textbook = 2"),
+    (3, "max_refused = 1.5"), (3, "max_refused = -0.1"), (3, 'max_refused = "much"'), (3, "max_refused = nan"),
+    (3, "samples_per_shard = 0"), (6, "path = 3"), (10, "gap = 3"), (14, 'optional = "perhaps"'), (17, "patterns = 2"),
+    (18, "images = 1.5"), (19, "seed = -1"), (22, 'max_atoms = "many"'), (23, "min_distance = []"), (3, "guard = 3"),
+]  # fmt: skip
+BROKEN = [
+    (2, 'name = "mine', "name"), (3, "salt = ", "salt"), (5, "[structures", "structures"),
+    (17, "patterns == 1", "patterns"),
+    (18, "images 2", "images"), (6, "path = 'a' 'b'", "path"), (22, "max_atoms = 100 200", "max_atoms"),
+]  # fmt: skip
+
+
+def refused(tmp_path, text):
+    path = tmp_path / "build.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as error:
+        load(Build, path)
+    assert error.value.exit_code == 2
+    assert str(path) in str(error.value)
+    return str(error.value)
+
+
+def test_there_are_fifty_bad_files():
+    assert len(MISSPELT) + len(HEADERS) + len(WRONG) + len(BROKEN) >= 50
+
+
+@pytest.mark.parametrize(("line", "key", "meant"), MISSPELT)
+def test_a_misspelt_key_names_line_and_nearest(tmp_path, line, key, meant):
+    message = refused(tmp_path, renamed(line, key))
+    assert f"line {line}:" in message
+    assert f"{key}'" in message
+    assert f"did you mean {meant!r}?" in message
+
+
+@pytest.mark.parametrize(("line", "header", "meant"), HEADERS)
+def test_a_misspelt_table_names_line_and_nearest(tmp_path, line, header, meant):
+    text = replaced(line, header).replace(
+        "[structures.targets]", f"{header[:-1]}.targets]" if line == 5 else "[structures.targets]"
+    )
+    message = refused(tmp_path, text)
+    assert f"line {line}:" in message
+    assert f"did you mean {meant!r}?" in message
+
+
+@pytest.mark.parametrize(("line", "text"), WRONG)
+def test_a_wrong_value_names_line_key_and_value(tmp_path, line, text):
+    key = text.split(" =")[0]
+    source = GOOD.split("[guard]", maxsplit=1)[0].rstrip() if key == "guard" else GOOD
+    lines = source.splitlines()
+    lines[line - 1] = text
+    message = refused(tmp_path, "\n".join(lines))
+    assert f"line {line}:" in message
+    assert key in message
+
+
+@pytest.mark.parametrize(("line", "text", "meant"), BROKEN)
+def test_text_that_is_no_toml_names_line_and_nearest(tmp_path, line, text, meant):
+    message = refused(tmp_path, replaced(line, text))
+    assert f"line {line}:" in message
+    assert f"did you mean {meant!r}?" in message
+
+
+def test_a_missing_key_is_named(tmp_path):
+    assert "key 'name' is missing" in refused(tmp_path, GOOD.replace('name = "mine"', ""))
+
+
+def test_all_faults_are_told_at_once(tmp_path):
+    message = refused(tmp_path, renamed(17, "pattern").replace("images = 2", "images = 1000"))
+    assert "line 17" in message
+    assert "line 18" in message
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    assert "not UTF-8" in refused_bytes(tmp_path, b"name = '\xff'")
+    assert "line 1" in refused_bytes(tmp_path, b"#" * 1_000_001)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(Build, tmp_path / "missing.toml")
+
+
+def refused_bytes(tmp_path, data):
+    path = tmp_path / "b.toml"
+    path.write_bytes(data)
+    with pytest.raises(ConfigError) as error:
+        load(Build, path)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("name", ["textbook", "materials-project", "structures"])
+def test_named_builds_are_sound_and_survive_being_dumped(tmp_path, name):
+    build = read_build(name)
+    assert build.name == name
+    path = tmp_path / "b.toml"
+    path.write_text(dump_toml(build))
+    assert load(Build, path) == build
+    assert all(key in path.read_text() for key in Build.model_fields)
+
+
+def test_an_unknown_name_has_the_nearest():
+    with pytest.raises(ConfigError, match=r"did you mean 'textbook'.*materials-project, structures, textbook"):
+        find("textbok", CONFIGS, kind="build")
+    assert find("a/b.toml", CONFIGS).name == "b.toml"
+
+
+def test_settings_replace_what_the_file_says(tmp_path):
+    path = tmp_path / "b.toml"
+    path.write_text(GOOD)
+    settings = [
+        "guard.max_atoms=7",
+        "simulate.images = 3",
+        'salt="y"',
+        "structures.origin=handbook",
+        "guard.max_extent=5.0",
+    ]
+    build = load(Build, path, settings=settings)
+    assert (build.guard.max_atoms, build.simulate.images, build.salt) == (7, 3, "y")
+    assert build.structures is not None
+    assert build.structures.origin == "handbook"
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("guard.max_atom=7", "--set guard.max_atom: unknown key.*did you mean 'max_atoms'"),
+        ("guard.max_atoms=many", "--set guard.max_atoms: guard.max_atoms = 'many'"),
+        ("guard", "KEY=VALUE"),
+        ("=3", "KEY=VALUE"),
+        ("name.a=3", "name is a value, not a table"),
+    ],
+)
+def test_bad_settings_are_named(tmp_path, setting, message):
+    path = tmp_path / "b.toml"
+    path.write_text(GOOD)
+    with pytest.raises(ConfigError, match=message):
+        load(Build, path, settings=[setting])
+
+
+def test_settings_leave_the_given_values_alone():
+    values = {"a": {"b": 1}}
+    assert set_values(values, ["a.b=2", "c.d=[1, 2]"]) == {"a": {"b": 2}, "c": {"d": [1, 2]}}
+    assert values == {"a": {"b": 1}}
+
+
+def test_keys_are_found_in_their_lines():
+    lines = key_lines('a = 1\n[b."c d"]\ne.f = 2\n[[g]]\nh = 3\n')
+    assert lines == {("a",): 1, ("b", "c d"): 2, ("b", "c d", "e", "f"): 3, ("g",): 4, ("g", "h"): 5}
+
+
+class Inner(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    number: float = 1.0
+    words: tuple[str, ...] = ()
+
+
+class Outer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str
+    maybe: int | None = None
+    on: bool = False
+    inner: Inner = Inner()
+    several: tuple[Inner, ...] = ()
+    named: dict[str, Inner] = {}
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+inners = st.builds(Inner, number=st.floats(allow_nan=False, allow_infinity=False), words=st.lists(texts, max_size=3))
+outers = st.builds(
+    Outer,
+    text=texts,
+    maybe=st.none() | st.integers(-(2**40), 2**40),
+    on=st.booleans(),
+    inner=inners,
+    several=st.lists(inners, max_size=2),
+    named=st.dictionaries(texts, inners, max_size=2),
+)
+
+
+@given(outers)
+def test_any_model_survives_being_dumped(outer):
+    assert Outer.model_validate(tomllib.loads(dump_toml(outer))) == outer
+
+
+def test_faults_inside_of_lists_and_maps_find_their_fields(tmp_path):
+    path = tmp_path / "o.toml"
+    path.write_text('text = "a"\nseveral = [{numbr = 1}]\n[named.x]\nword = []\n')
+    with pytest.raises(ConfigError) as error:
+        load(Outer, path)
+    assert "line 2: unknown key 'several.0.numbr'; did you mean 'number'" in str(error.value)
+    assert "line 4: unknown key 'named.x.word'; did you mean 'words'" in str(error.value)

@@ -1,0 +1,146 @@
+import pytest
+from comma_data.curate import curate, sample_id
+from comma_data.join import join
+from comma_data.manifest import Counts
+from comma_data.protocol import Operation, Protocol
+from comma_data.sample import Record, Refusal
+from comma_data.split import fold
+from comma_data.writer import KEY
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def protocol(**changes):
+    heat = Operation(kind="heat", word="fired", **changes)
+    return Protocol(target="NaCl", precursors=("Na2CO3",), operations=(heat,))
+
+
+def codes(curated):
+    return [refusal.code for refusal in curated.refused]
+
+
+def test_accounts_balance_over_sources_and_codes(make):
+    structure, text = make["structure_record"], make["text_record"]
+    close = make["rock_salt"](0.9)
+    curated = curate(
+        [
+            structure("a"),
+            structure("b", value=close),
+            structure("c", formula="KCl"),
+            Refusal(source="structures", key="d", code="disordered", message="m"),
+            text("e", "NaCl"),
+        ]
+    )
+    assert curated.counts["structures"].read == 4
+    assert curated.counts["structures"].accepted == 1
+    assert curated.counts["structures"].refused == {"cell-too-flat": 1, "disordered": 1, "formula-mismatch": 1}
+    assert curated.counts["recipes"] == Counts(read=1, accepted=1, refused={})
+    assert [record.key for record in curated.accepted] == ["a", "e"]
+
+
+def test_accounts_that_do_not_balance_are_a_bug():
+    with pytest.raises(ValueError, match="read 3"):
+        Counts(read=3, accepted=1, refused={"a": 1})
+
+
+def test_a_structure_gets_its_formula(make):
+    (record,) = curate([make["structure_record"]("a", formula=None)]).accepted
+    assert record.formula == "NaCl"
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (Protocol(target="NaCl", precursors=(), operations=()), "no-precursors"),
+        (protocol(temperatures=(700.0, 12001600.0)), "impossible-temperature"),
+        (protocol(temperatures=(-300.0,)), "impossible-temperature"),
+        (protocol(hours=(-1.0,)), "impossible-time"),
+        (protocol(hours=(1e6,)), "impossible-time"),
+    ],
+)
+def test_impossible_protocols_are_refused(make, value, code):
+    assert codes(curate([make["text_record"]("a", "NaCl", value=value)])) == [code]
+
+
+def test_a_handbook_may_be_hotter_than_a_text_mined_furnace(make):
+    value = protocol(temperatures=(2300.0,))
+    assert codes(curate([make["text_record"]("a", "SiC", value=value)])) == ["impossible-temperature"]
+    assert codes(curate([make["text_record"]("a", "SiC", value=value, origin="handbook")])) == []
+
+
+def test_every_planted_duplicate_is_found(make):
+    records = [make["structure_record"](f"mp-{i}") for i in range(100)]
+    again = [make["structure_record"](f"MP_{i}") for i in range(100)]
+    assert codes(curate([*records, *again])) == ["duplicate-id"] * 100
+    both = [make["structure_record"]("x"), make["text_record"]("x", "NaCl")]
+    assert codes(curate(both)) == []
+
+
+@given(st.text(max_size=120))
+def test_every_key_gives_an_id(key):
+    assert KEY.fullmatch(sample_id(key))
+
+
+def test_long_keys_stay_apart():
+    assert sample_id("a" * 100 + "1") != sample_id("a" * 100 + "2")
+    assert sample_id("") != sample_id("?")
+    assert sample_id("mp-1000") == "mp-1000"
+
+
+def by_id(joined):
+    return {sample.id: sample for sample in joined.samples}
+
+
+def test_a_recipe_sits_in_every_polymorph_and_says_how_it_got_there(make):
+    structure, text = make["structure_record"], make["text_record"]
+    joined = join(
+        [structure("b"), structure("a"), text("r1", "NaCl", "10/1"), text("r2", "NaCl", "10/2"), text("r3", "KCl")]
+    )
+    samples = by_id(joined)
+    assert list(samples) == ["a", "b", "r3"]
+    for name in "ab":
+        assert len(samples[name].fields["text"]) == 2
+        assert {p["joined_by"] for p in samples[name].provenance["text"]} == {"formula"}
+        assert [p["doi"] for p in samples[name].provenance["text"]] == ["10/1", "10/2"]
+        assert [p.target for p in samples[name].annotations["text"]] == ["NaCl", "NaCl"]
+        assert samples[name].groups == {"formula": "NaCl", "material": name, "fold": str(fold("NaCl"))}
+        assert samples[name].fields["composition"] == ({"Na": 1.0, "Cl": 1.0},)
+        assert samples[name].targets == {"band_gap": 5.0}
+    assert "structure" not in samples["r3"].fields
+    assert samples["r3"].fields["composition"] == ({"K": 1.0, "Cl": 1.0},)
+    assert joined.counts == {
+        "texts-joined-by-formula": 2,
+        "formulas-joined": 1,
+        "structures-joined": 2,
+        "formulas-with-polymorphs": 1,
+        "most-structures-of-a-formula": 2,
+        "formulas-with-several-texts": 1,
+        "most-texts-of-a-formula": 2,
+        "texts-joined-by-entry": 0,
+        "texts-alone": 1,
+    }
+
+
+def test_a_protocol_of_an_entry_belongs_to_that_entry_only(make):
+    structure, text = make["structure_record"], make["text_record"]
+    joined = join([structure("tb-a"), structure("tb-b"), text("tb-a", "NaCl", entry="tb-a")])
+    samples = by_id(joined)
+    assert samples["tb-a"].provenance["text"][0]["joined_by"] == "entry"
+    assert "text" not in samples["tb-b"].fields
+    assert joined.counts["texts-joined-by-entry"] == 1
+
+
+def test_one_protocol_of_one_paragraph_is_kept_once(make):
+    same = {"value": protocol()}
+    texts = [make["text_record"](f"r{i}", "NaCl", doi, **same) for i, doi in enumerate(["10/1", "10/1", "10/2"])]
+    (sample,) = join([make["structure_record"]("a"), *texts]).samples
+    assert [p["doi"] for p in sample.provenance["text"]] == ["10/1", "10/2"]
+
+
+def test_the_order_of_records_does_not_matter(make):
+    records: list[Record] = [make["structure_record"](f"s{i}") for i in range(4)]
+    records += [make["text_record"](f"r{i}", "NaCl", f"10/{i}") for i in range(4)]
+    forth, back = join(records), join(reversed(records))
+    assert [s.id for s in forth.samples] == [s.id for s in back.samples]
+    assert [s.fields["text"] for s in forth.samples] == [s.fields["text"] for s in back.samples]
+    assert forth.counts == back.counts

@@ -1,0 +1,158 @@
+"""Folders, archives, tables, worker processes."""
+
+import io
+import operator
+import os
+import tarfile
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+from comma_data import archive, pool
+from comma_data.errors import DataError
+from comma_data.pool import TooSlowError, ordered_map, time_limit
+from comma_data.properties import read_properties
+from comma_data.sample import Record, Refusal
+from comma_data.sources.structures import read
+
+
+def pack(path, entries):
+    with tarfile.open(path, "w:gz" if path.name.endswith("gz") else "w") as tar:
+        for name, data in entries:
+            info = data if isinstance(data, tarfile.TarInfo) else tarfile.TarInfo(name)
+            if isinstance(data, bytes):
+                info.size = len(data)
+            tar.addfile(info, io.BytesIO(data) if isinstance(data, bytes) else None)
+
+
+def special(name, kind, target=""):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+def test_folder_archive_and_file_give_the_same_structures(make, tmp_path):
+    folder = tmp_path / "f"
+    (folder / "below").mkdir(parents=True)
+    (folder / "a.cif").write_text(make["cif"]("a"))
+    (folder / "below" / "b.CIF").write_text(make["cif"]("b"))
+    pack(folder / "c.tar.gz", [("x/c.cif", make["cif"]("c").encode()), ("readme.txt", b"")])
+    assert [r.key for r in read(folder)] == ["a", "b", "c"]
+    assert [r.key for r in read(folder / "c.tar.gz")] == ["c"]
+    (one,) = read(folder / "a.cif")
+    assert one.provenance == {"origin": "computed", "file": "a.cif"}
+    assert one.formula == "NaCl"
+
+
+def test_workers_give_the_same_in_the_same_order(make, tmp_path):
+    for i in range(150):
+        (tmp_path / f"{i:03d}.cif").write_text(make["cif"]() if i % 10 else "broken")
+    alone, together = list(read(tmp_path)), list(read(tmp_path, workers=2))
+    assert [r.key for r in together] == [f"{i:03d}" for i in range(150)]
+    assert [type(r) for r in alone] == [type(r) for r in together]
+    assert sum(isinstance(r, Refusal) for r in together) == 15
+    pairs = [(a, b) for a, b in zip(alone, together, strict=True) if isinstance(a, Record)]
+    assert all(np.array_equal(a.value["positions"], b.value["positions"]) for a, b in pairs)
+
+
+def test_files_with_two_blocks_bad_text_or_too_many_bytes(make, tmp_path, monkeypatch):
+    (tmp_path / "two.cif").write_text(make["cif"]("p") + make["cif"]("q"))
+    (tmp_path / "latin.cif").write_bytes(b"# \xe5ngstr\xf6m\n" + make["cif"]().encode())
+    (tmp_path / "marked.cif").write_bytes(b"\xef\xbb\xbf" + make["cif"]().encode())
+    (tmp_path / "zlarge.cif").write_text(make["cif"]() + "#" * 3000)
+    monkeypatch.setattr(archive, "LARGEST_FILE", 2000)
+    found = {r.key: getattr(r, "code", "") for r in read(tmp_path)}
+    assert found == {"latin": "not-utf-8", "marked": "", "two-p": "", "two-q": "", "zlarge.cif": "file-too-large"}
+
+
+EVIL = [
+    ("../../out.cif", None),
+    ("/abs.cif", None),
+    ("link.cif", special("link.cif", tarfile.SYMTYPE, "/etc/passwd")),
+    ("hard.cif", special("hard.cif", tarfile.LNKTYPE, "/etc/passwd")),
+    ("fifo.cif", special("fifo.cif", tarfile.FIFOTYPE)),
+    ("device.cif", special("device.cif", tarfile.CHRTYPE)),
+]
+
+
+@pytest.mark.parametrize(("name", "info"), EVIL, ids=[name for name, _ in EVIL])
+def test_nothing_of_an_archive_is_written_or_followed(make, tmp_path, name, info):
+    (tmp_path / "in").mkdir()
+    pack(tmp_path / "in" / "evil.tar", [(name, info or make["cif"]().encode())])
+    before = sorted(tmp_path.rglob("*"))
+    (outcome,) = read(tmp_path / "in")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert isinstance(outcome, Refusal if info else Record)
+    if info:
+        assert outcome.code == "not-a-file"
+
+
+def test_bombs_and_damaged_archives_stop_the_build(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "_SLACK", 1000)
+    bomb = tmp_path / "bomb.tar.gz"
+    pack(bomb, [("zeros.cif", bytes(4_000_000))])
+    with pytest.raises(DataError, match="times its size"):
+        list(read(bomb))
+    damaged = tmp_path / "damaged.tar.gz"
+    damaged.write_bytes(bomb.read_bytes()[:1000])
+    with pytest.raises(DataError):
+        list(read(damaged))
+    with pytest.raises(DataError, match="no such file"):
+        list(read(tmp_path / "nothing"))
+
+
+def test_properties_belong_to_their_structures(make, tmp_path):
+    (tmp_path / "a.cif").write_text(make["cif"]())
+    (tmp_path / "properties.csv").write_text(
+        "material_id,formula_pretty,nsites,band_gap,kind,e\na,ClNa,2,5.5,salt,\ngone,KCl,2,1,salt,2\n"
+    )
+    record, refusal = read(tmp_path)
+    assert record.targets == {"band_gap": 5.5, "kind": "salt"}
+    assert record.formula == "NaCl"
+    assert (refusal.source, refusal.key, refusal.code) == ("properties", "gone", "no-structure")
+    (renamed, _) = read(tmp_path, targets={"band_gap": "band_gap_pbe"})
+    assert renamed.targets == {"band_gap_pbe": 5.5}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,gap\na,1\n", "no column material_id"),
+        ("material_id,gap\na,1\na,2\n", "line 3.*comes twice"),
+        ("material_id,gap\na\n", "line 2.*not 2 cells"),
+        ("material_id,gap\na,1,2\n", "line 2.*not 2 cells"),
+        ('material_id,gap\n"a,1\n', "properties.csv"),
+        ("", "it has none"),
+    ],
+)
+def test_bad_tables_name_file_and_line(tmp_path, text, message):
+    path = tmp_path / "properties.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_properties(path)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_results_come_in_order_and_items_are_read_as_needed(workers):
+    taken = []
+    items = (taken.append(i) or i for i in range(3000))
+    results = ordered_map(operator.neg, items, workers=workers, on_death=abs)
+    assert [next(results) for _ in range(5)] == [0, -1, -2, -3, -4]
+    assert len(taken) <= pool.CHUNK * pool.AHEAD * 2
+    assert list(results) == [-i for i in range(5, 3000)]
+
+
+def test_an_item_that_kills_its_process_takes_no_other_down():
+    deadly = {7, 40}
+    calls = [partial(os._exit, 9) if i in deadly else partial(int, i) for i in range(100)]
+    results = list(ordered_map(operator.call, calls, workers=2, on_death=lambda _: "died"))
+    assert results == ["died" if i in deadly else i for i in range(100)]
+
+
+def test_time_limits_stop_a_loop_and_leave_no_timer():
+    with pytest.raises(TooSlowError, match=r"0\.05 s"), time_limit(0.05):
+        time.sleep(5)
+    with time_limit(0.05):
+        pass
+    time.sleep(0.1)
