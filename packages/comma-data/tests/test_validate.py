@@ -157,6 +157,8 @@ def test_sound_structures_pass(name):
 
 def test_bounds_can_be_moved():
     check_structure(crystal(cell=20 * CUBE), Guard(max_volume_per_atom=5000.0))
+    with pytest.raises(ValueError, match="at most min_height"):
+        Guard(min_distance=1.5)
     with pytest.raises(StructureError, match=r"guard.max_atoms"):
         check_structure(crystal(), Guard(max_atoms=1))
 

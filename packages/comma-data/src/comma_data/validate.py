@@ -1,9 +1,9 @@
 """The guard in front of everything that computes with a structure."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from comma_data.errors import StructureError
 from comma_data.sample import RawStructure
@@ -29,6 +29,13 @@ class Guard(BaseModel):
     """Å³, where periodic in three directions."""
     max_extent: float = 1000.0
     """Å, from the first to the last atom along any axis, where not periodic in three directions."""
+
+    @model_validator(mode="after")
+    def _distance_below_height(self) -> Self:
+        """The search for close atoms looks one cell far."""
+        if not 0 < self.min_distance <= self.min_height:
+            raise ValueError("min_distance has to be positive and at most min_height")
+        return self
 
 
 def check_structure(structure: RawStructure, guard: Guard = Guard()) -> None:  # noqa: B008 - frozen
