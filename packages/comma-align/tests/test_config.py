@@ -1,5 +1,6 @@
 """The config: strict, documented, complete."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from comma_align.config import Objective, Optimizer, Run
 from comma_align.manual import describe_settings
 from comma_data.configfile import dump_toml, load
 from comma_data.errors import ConfigError
+from comma_encoders.modality import get, names
+from pydantic import TypeAdapter
 
 NAMED = sorted(CONFIGS.glob("*.toml"))
 
@@ -64,3 +67,11 @@ def test_the_complete_config_names_every_encoder_setting():
     run = load(Run, Path(CONFIGS / "demo.toml"))
     assert "[encoders.image]" in dump_toml(run)
     assert "patch = " in dump_toml(run)
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_encoder_setting_has_a_meaning_and_a_default(name):
+    kind = get(name).Config
+    properties = TypeAdapter(kind).json_schema()["properties"]
+    assert all(properties[field.name].get("description") for field in fields(kind))
+    assert kind() == kind()

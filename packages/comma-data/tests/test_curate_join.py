@@ -144,3 +144,9 @@ def test_the_order_of_records_does_not_matter(make):
     assert [s.id for s in forth.samples] == [s.id for s in back.samples]
     assert [s.fields["text"] for s in forth.samples] == [s.fields["text"] for s in back.samples]
     assert forth.counts == back.counts
+
+
+def test_a_protocol_whose_entry_is_missing_stands_alone_though_its_formula_is_there(make):
+    joined = join([make["structure_record"]("tb-a"), make["text_record"]("tb-b", "NaCl", entry="tb-b")])
+    assert "text" not in by_id(joined)["tb-a"].fields
+    assert joined.counts["texts-alone"] == 1

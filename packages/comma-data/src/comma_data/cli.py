@@ -36,19 +36,18 @@ def build(
     from comma_data.config import read_build
     from comma_data.manifest import MANIFEST
     from comma_data.progress import Printer
-    from comma_data.tables import counts_table, manifest_text
+    from comma_data.tables import counts_text, manifest_text
 
     given = [] if max_refused is None else [f"max_refused={max_refused}"]
     described = read_build(name, settings=[*(settings or []), *given])
-    target = out or Path("data") / described.name
     progress = Printer()
     if dry_run:
         prepared = prepare(described, root=root, workers=workers, progress=progress)
-        counts = prepared.curated.counts
         progress.close()
-        print(json.dumps({s: c.model_dump() for s, c in counts.items()}) if json_ else counts_table(counts))
+        print(counts_text(prepared.curated.counts, as_json=json_))
         check_refused(described, prepared.curated)
         return
+    target = out or Path("data") / described.name
     there = (target / MANIFEST).exists()
     manifest = run(described, root=root, out=target, workers=workers, progress=progress)
     progress.close()

@@ -1,5 +1,6 @@
 """What the commands print: tables of plain text."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from comma_data.manifest import Counts, Manifest
@@ -18,8 +19,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(lines)
 
 
-def counts_table(counts: Mapping[str, Counts]) -> str:
+def counts_text(counts: Mapping[str, Counts], *, as_json: bool = False) -> str:
     """Read, accepted and refused by source, and every refusal code with its number."""
+    if as_json:
+        return json.dumps({source: c.model_dump() for source, c in counts.items()})
     head = ("source", "read", "accepted", "refused", "share")
     rows = [
         (source, c.read, c.accepted, sum(c.refused.values()), f"{c.refused_share:.1%}") for source, c in counts.items()
@@ -36,7 +39,7 @@ def manifest_text(manifest: Manifest) -> str:
     parts = [
         f"{manifest.name}  schema {manifest.schema_version}  comma-data {manifest.package_version}",
         f"data hash {manifest.data_hash}",
-        counts_table(manifest.counts),
+        counts_text(manifest.counts),
         table(("joined", "number"), list(manifest.joined.items())),
         table(("data set", "number"), sizes),
     ]

@@ -1,0 +1,66 @@
+"""The benchmark suite at smoke size: ratios to peers, measured in the same run.
+
+Fails when a ratio falls below half of the one in benchmarks/results/bench.json. Set COMMA_DATA to measure on crystals
+of the Materials Project too.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.results_form import RESULTS, ROOT, write_result
+from benchmarks.suite.compare import compare, read_rows
+from benchmarks.suite.run import NAMES, THREADS, measurements
+from benchmarks.suite.table import table
+
+COMMITTED = RESULTS / "bench.json"
+COMMAND = "COMMA_DATA=DIR hatch run bench --write"
+WHAT = (
+    "Start-up, data path, structure encoder and loss beside peers, measured in turn in one run at smoke size, torch on "
+    f"{THREADS} threads. Each ratio is the median over pairs of peer / comma in cost (time, or extra memory): larger "
+    "is better."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, write, print and compare; 1 if a row became too slow."""
+    asked = _asked(arguments)
+    start = time.perf_counter()
+    found = list(measurements(set(asked.only or NAMES)))
+    rows = [row for measurement in found for row in measurement.rows()]
+    verdicts = compare(rows, read_rows(COMMITTED))
+    out = COMMITTED if asked.write else asked.out
+    path = write_result(out.stem, WHAT, COMMAND, rows, time.perf_counter() - start, folder=out.parent)
+    print(path.read_text(encoding="utf-8").rstrip() if asked.json else table(found, verdicts))
+    print(f"wrote {path} after {time.perf_counter() - start:.0f} s", file=sys.stderr)
+    slow = [] if asked.write else [verdict for verdict in verdicts if verdict.too_slow]
+    for verdict in slow:
+        print(f"error: {verdict}; find what slowed it, or accept it with --write", file=sys.stderr)
+    return 1 if slow else 0
+
+
+def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="hatch run bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", action="append", choices=NAMES, help="measure this alone; repeatable")
+    parser.add_argument("--out", type=_json_path, default=ROOT / "build" / "bench.json", help="where the result goes")
+    parser.add_argument("--write", action="store_true", help="replace the committed result")
+    parser.add_argument("--json", action="store_true", help="print the result instead of the table")
+    asked = parser.parse_args(arguments)
+    if asked.write and asked.only:
+        parser.error("--write replaces every row: leave --only out")
+    return asked
+
+
+def _json_path(text: str) -> Path:
+    path = Path(text)
+    if path.suffix != ".json":
+        raise argparse.ArgumentTypeError(f"{text}: a result is a .json file")
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())
