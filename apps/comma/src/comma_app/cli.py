@@ -11,7 +11,9 @@ GROUP = "comma.commands"
 
 def make_app() -> typer.Typer:
     """The app with every installed package's commands."""
-    app = typer.Typer(no_args_is_help=True, add_completion=False, help="Align crystals, protocols, images and patterns.")
+    app = typer.Typer(
+        no_args_is_help=True, add_completion=False, help="Align crystals, protocols, images and patterns."
+    )
     app.callback()(_options)
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         app.add_typer(entry.load(), name=entry.name)
@@ -19,15 +21,15 @@ def make_app() -> typer.Typer:
 
 
 def _options(
-    version: bool = typer.Option(False, "--version", help="Print the versions of all parts."),  # noqa: FBT001, FBT003
+    version: bool = typer.Option(False, "--version", help="Print the versions of all parts."),
 ) -> None:
     if version:
-        print(_versions())  # noqa: T201
+        print(_versions())
         raise typer.Exit
 
 
 def _versions() -> str:
-    from importlib.metadata import version  # noqa: PLC0415  only for this option
+    from importlib.metadata import version
 
     parts = ("comma-materials", "comma-data", "comma-encoders", "comma-align", "comma-eval")
     return "\n".join(f"{part} {version(part)}" for part in parts)
@@ -42,5 +44,5 @@ def main() -> None:
         code = getattr(error, "exit_code", None)
         if not isinstance(code, int):
             raise
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        print(f"error: {error}", file=sys.stderr)
         sys.exit(code)

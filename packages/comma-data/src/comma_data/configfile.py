@@ -164,6 +164,9 @@ def _where(location: Key, lines: Mapping[Key, int], chosen: Iterable[Key]) -> st
             return f"--set {'.'.join(location[:length])}"
         if location[:length] in lines:
             return f"line {lines[location[:length]]}"
+        inner = [line for key, line in lines.items() if key[:length] == location[:length]]
+        if inner:  # a table that only headers of its sub-tables name
+            return f"line {min(inner)}"
     return "line 1"
 
 

@@ -1,0 +1,107 @@
+"""Write the README's tables from the committed results: `python -m benchmarks.tables` (`--check` compares)."""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results_form import RESULTS, ROOT
+
+README = ROOT / "README.md"
+PLACE = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+Row = Mapping[str, Any]
+Cells = Sequence[str]
+
+
+def number(value: float) -> str:
+    """A figure as people read it: thousands apart, two to three digits where it is small."""
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def interval(row: Row) -> str:
+    """A value with its 95 % interval where there is one."""
+    text = f"{row['value']:.3f}"
+    return text if row["low"] is None else f"{text} ({row['low']:.3f}-{row['high']:.3f})"
+
+
+def retrieval(rows: Sequence[Row]) -> Iterator[Cells]:
+    """One line a direction and scorer: recall at 1, 5 and 10 with intervals."""
+    yield ("direction", "scorer", "pool", "R@1", "R@5", "R@10")
+    lines: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in rows:
+        if row.get("view") == "precursors" and "scorer" in row and row["metric"].startswith("R@"):
+            lines.setdefault((row["direction"], row["scorer"]), {})[row["metric"]] = row
+    for (direction, scorer), found in lines.items():
+        pool = next(iter(found.values())).get("pool", "")
+        yield (direction, scorer, str(pool), *(interval(found[k]) for k in ("R@1", "R@5", "R@10")))
+
+
+def builds(rows: Sequence[Row]) -> Iterator[Cells]:
+    """The figures of the large build without its accounting by fold."""
+    yield ("Materials Project and recipes", "figure")
+    shown = {"build seconds", "records per second", "structures-joined", "formulas-joined", "texts-joined-by-formula"}
+    for row in rows:
+        if row["build"] != "materials-project" or "test_fold" in row:
+            continue
+        if row["metric"] in {"accepted", "refused"}:
+            yield (" ".join(filter(None, (row["source"], row["metric"], row.get("code", "")))), number(row["value"]))
+        elif row["metric"] in shown or row["metric"].startswith("peak memory"):
+            yield (row["metric"].replace("-", " "), number(row["value"]))
+
+
+def ratios(rows: Sequence[Row]) -> Iterator[Cells]:
+    """What is compared, with what, and how many times faster it is."""
+    yield ("what", "beside", "ratio")
+    for row in rows:
+        if row["metric"] == "ratio":
+            what = ", ".join(str(row[k]) for k in ("name", "collection") if row.get(k))
+            yield (what, str(row["peer"]), number(row["value"]))
+
+
+def crystals(rows: Sequence[Row]) -> Iterator[Cells]:
+    """The summary of the comparison, without the lines for single crystals."""
+    yield ("part", "what", "figure")
+    for row in rows:
+        if "crystal" not in row:
+            yield (row["part"], row["metric"], number(row["value"]))
+
+
+TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
+    "materials-project-first": retrieval,
+    "data-build": builds,
+    "bench": ratios,
+    "textbook-crystals": crystals,
+}
+
+
+def table(name: str, folder: Path = RESULTS) -> str:
+    """The Markdown table of a result, with the command, commit and machine behind it."""
+    result = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    head, *body = TABLES[name](result["rows"])
+    lines = [head, ["---"] * len(head), *body]
+    machine = result["machine"]
+    origin = f"`{result['command']}`, {machine['cores']} cores, {machine['cpu']}, commit {str(result['commit'])[:8]}"
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{origin}\n"
+
+
+def filled(text: str, folder: Path = RESULTS) -> str:
+    """The text with every marked place filled anew."""
+    return PLACE.sub(lambda place: f"{place[1]}{table(place[2], folder)}{place[4]}", text)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the README, or with `--check` say whether it is up to date."""
+    text = README.read_text(encoding="utf-8")
+    made = filled(text)
+    if "--check" in arguments:
+        print("README.md is up to date" if made == text else "README.md differs: run `hatch run tables`")
+        return int(made != text)
+    README.write_text(made, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
