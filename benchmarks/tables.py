@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results_form import RESULTS, ROOT
+from benchmarks.suite.measure import RATIO
 
 README = ROOT / "README.md"
 PLACE = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -28,15 +29,16 @@ def interval(row: Row) -> str:
 
 
 def retrieval(rows: Sequence[Row]) -> Iterator[Cells]:
-    """One line a direction and scorer: recall at 1, 5 and 10 with intervals."""
-    yield ("direction", "scorer", "pool", "R@1", "R@5", "R@10")
+    """One line a direction and model: recall at 1, 5 and 10 with intervals."""
+    yield ("direction", "pool", "model", "R@1", "R@5", "R@10")
+    of_view = [row for row in rows if row["view"] == "precursors"]
+    pools = {row["direction"]: number(row["value"]) for row in of_view if row["metric"] == "pool"}
     lines: dict[tuple[str, str], dict[str, Row]] = {}
-    for row in rows:
-        if row.get("view") == "precursors" and "scorer" in row and row["metric"].startswith("R@"):
-            lines.setdefault((row["direction"], row["scorer"]), {})[row["metric"]] = row
-    for (direction, scorer), found in lines.items():
-        pool = next(iter(found.values())).get("pool", "")
-        yield (direction, scorer, str(pool), *(interval(found[k]) for k in ("R@1", "R@5", "R@10")))
+    for row in of_view:
+        if "model" in row and "against" not in row:
+            lines.setdefault((row["direction"], row["model"]), {})[row["metric"]] = row
+    for (direction, model), found in lines.items():
+        yield (direction, pools[direction], model, *(interval(found[k]) for k in ("R@1", "R@5", "R@10")))
 
 
 def builds(rows: Sequence[Row]) -> Iterator[Cells]:
@@ -56,9 +58,8 @@ def ratios(rows: Sequence[Row]) -> Iterator[Cells]:
     """What is compared, with what, and how many times faster it is."""
     yield ("what", "beside", "ratio")
     for row in rows:
-        if row["metric"] == "ratio":
-            what = ", ".join(str(row[k]) for k in ("name", "collection") if row.get(k))
-            yield (what, str(row["peer"]), number(row["value"]))
+        if row["metric"] == RATIO:
+            yield (row["row"], str(row["peer"]), number(row["value"]))
 
 
 def crystals(rows: Sequence[Row]) -> Iterator[Cells]:

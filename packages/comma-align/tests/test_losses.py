@@ -96,8 +96,12 @@ def test_extreme_scales_stay_finite_in_value_and_gradient():
     assert torch.isfinite(za.grad).all()
 
 
-def test_only_positives_no_negatives_is_zero():
-    assert info_nce(vectors(3), vectors(3, seed=1), torch.ones(3, 3, dtype=torch.bool), scale()).item() == 0
+def test_only_positives_no_negatives_is_zero_and_has_no_gradient():
+    za = vectors(3).requires_grad_()
+    loss = info_nce(za, vectors(3, seed=1), torch.ones(3, 3, dtype=torch.bool), scale())
+    loss.backward()
+    assert loss.item() == 0
+    assert torch.equal(za.grad, torch.zeros(3, 8, dtype=torch.float64))
 
 
 def test_nothing_positive_is_refused():

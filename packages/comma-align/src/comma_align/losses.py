@@ -6,8 +6,9 @@ diagonal.
 """
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 from comma_align.errors import EmptyError
 
@@ -25,6 +26,8 @@ def info_nce(
     denominator). So identical positives cost nothing, and with one positive a row this is the loss of CLIP. At equal
     similarities it is log(1 + N) for N negatives a row. Rows without a positive are left out.
 
+    -log(e_p / (e_p + sum of negatives)) is softplus(logsumexp(negatives) - p), which no similarity makes overflow.
+
     Args:
         za: unit vectors of one modality.
         zb: unit vectors of the other.
@@ -37,13 +40,15 @@ def info_nce(
     if not positive.any():
         raise EmptyError("info_nce needs at least one positive pair")
     logits = scale * za @ zb.T
-    return 0.5 * (_one_way(logits, positive) + _one_way(logits.T, positive.T))
+    negatives = logits.masked_fill(positive, -torch.inf)
+    rows, columns = positive.nonzero(as_tuple=True)
+    chosen = logits[rows, columns]
+    forth = _mean_by(rows, functional.softplus(negatives.logsumexp(dim=1)[rows] - chosen), len(za))
+    back = _mean_by(columns, functional.softplus(negatives.logsumexp(dim=0)[columns] - chosen), len(zb))
+    return 0.5 * (forth + back)
 
 
-def _one_way(logits: Float[Tensor, "q g"], positive: Bool[Tensor, "q g"]) -> Float[Tensor, ""]:
-    """Mean over rows with positives of the mean over these of -log(e_p / (e_p + sum of negatives))."""
-    there = positive.any(dim=1)
-    logits, positive = logits[there], positive[there]
-    negatives = logits.masked_fill(positive, -torch.inf).logsumexp(dim=1, keepdim=True)
-    each = torch.nn.functional.softplus(negatives - logits).masked_fill(~positive, 0.0)
-    return (each.sum(dim=1) / positive.sum(dim=1)).mean()
+def _mean_by(owner: Int[Tensor, " pairs"], terms: Float[Tensor, " pairs"], count: int) -> Float[Tensor, ""]:
+    """Mean over the owners that have terms of the mean of their terms."""
+    held = owner.bincount(minlength=count)
+    return (terms / held[owner]).sum() / (held > 0).sum()
