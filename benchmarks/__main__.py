@@ -10,12 +10,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.results_form import RESULTS, ROOT, write_result
-from benchmarks.suite.compare import compare, read_rows
+from benchmarks import results_form as form
+from benchmarks.suite import load
+from benchmarks.suite.compare import Verdict, compare, read_rows
 from benchmarks.suite.run import NAMES, THREADS, measurements
 from benchmarks.suite.table import table
 
-COMMITTED = RESULTS / "bench.json"
+COMMITTED = form.RESULTS / "bench.json"
 COMMAND = "COMMA_DATA=DIR hatch run bench --write"
 WHAT = (
     "Start-up, data path, structure encoder and loss beside peers, measured in turn in one run at smoke size, torch on "
@@ -27,15 +28,31 @@ WHAT = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, write, print and compare; 1 if a row became too slow."""
     asked = _asked(arguments)
-    start = time.perf_counter()
+    start, load_before = time.perf_counter(), load.reading()
     found = list(measurements(set(asked.only or NAMES)))
+    others = load.others_since(load_before)
     rows = [row for measurement in found for row in measurement.rows()]
+    rows.append(form.row("cores taken by other processes", others, n=1, row="machine"))
     verdicts = compare(rows, read_rows(COMMITTED))
     out = COMMITTED if asked.write else asked.out
-    path = write_result(out.stem, WHAT, COMMAND, rows, time.perf_counter() - start, folder=out.parent)
+    path = form.write_result(out.stem, WHAT, COMMAND, rows, time.perf_counter() - start, folder=out.parent)
     print(path.read_text(encoding="utf-8").rstrip() if asked.json else table(found, verdicts))
     print(f"wrote {path} after {time.perf_counter() - start:.0f} s", file=sys.stderr)
-    slow = [] if asked.write else [verdict for verdict in verdicts if verdict.too_slow]
+    _warn(others)
+    return _judge([] if asked.write else verdicts)
+
+
+def _warn(others: float | None) -> None:
+    if others is not None and others > load.TOO_MUCH:
+        print(
+            f"warning: other processes kept {others:.2g} cores busy; threaded rows (loss, step) suffer most from that: "
+            "repeat on a quiet machine before you believe them",
+            file=sys.stderr,
+        )
+
+
+def _judge(verdicts: Sequence[Verdict]) -> int:
+    slow = [verdict for verdict in verdicts if verdict.too_slow]
     for verdict in slow:
         print(f"error: {verdict}; find what slowed it, or accept it with --write", file=sys.stderr)
     return 1 if slow else 0
@@ -46,7 +63,9 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="hatch run bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", action="append", choices=NAMES, help="measure this alone; repeatable")
-    parser.add_argument("--out", type=_json_path, default=ROOT / "build" / "bench.json", help="where the result goes")
+    parser.add_argument(
+        "--out", type=_json_path, default=form.ROOT / "build" / "bench.json", help="where the result goes"
+    )
     parser.add_argument("--write", action="store_true", help="replace the committed result")
     parser.add_argument("--json", action="store_true", help="print the result instead of the table")
     asked = parser.parse_args(arguments)

@@ -116,6 +116,26 @@ def test_extra_peak_sees_what_was_allocated_and_given_back():
     assert memory.extra_peak(lambda: None) < 8
 
 
+def test_the_cores_that_others_take_are_what_the_machine_was_busy_without_us():
+    load_of = load("suite.load")
+    before = load_of.Reading(wall=10.0, machine=100.0, own=5.0)
+    assert before.others(load_of.Reading(wall=20.0, machine=117.0, own=12.0)) == 1.0
+    assert before.others(load_of.Reading(wall=20.0, machine=106.0, own=12.0)) == 0.0
+
+
+def test_own_work_is_not_taken_for_that_of_others(monkeypatch):
+    load_of = load("suite.load")
+    if not load_of.STAT.is_file():
+        pytest.skip("only Linux tells how busy the machine is")
+    before = load_of.reading()
+    sum(range(20_000_000))
+    after = load_of.reading()
+    assert after.own - before.own > 0.1
+    assert after.machine - before.machine > 0.5 * (after.own - before.own)
+    monkeypatch.setattr(load_of, "STAT", ROOT / "none")
+    assert load_of.others_since(before) is None
+
+
 @pytest.fixture(scope="module")
 def few():
     crystals = load("suite.crystals")
@@ -178,6 +198,7 @@ def test_the_committed_result_has_every_row_that_can_be_measured_without_other_d
 def test_the_command_fails_and_names_the_row_only_when_it_compares(monkeypatch, tmp_path, capsys):
     main = load("__main__")
     monkeypatch.setattr(main, "COMMITTED", tmp_path / "bench.json")
+    monkeypatch.setattr(main.load, "others_since", lambda _: 0.5)
     ratios = iter([8.0, 2.0, 4.0, 3.9])
     monkeypatch.setattr(main, "measurements", lambda _: iter([measurement(peer=[next(ratios)] * 7)]))
     scratch = ["--out", str(tmp_path / "scratch" / "bench.json")]
@@ -185,6 +206,7 @@ def test_the_command_fails_and_names_the_row_only_when_it_compares(monkeypatch, 
     assert main.main(scratch) == 1
     out, err = capsys.readouterr()
     assert "too slow" in out
+    assert err.count("warning: other processes kept 0.5 cores busy") == 2
     assert "error: row 'loss': ratio 2 is below half of the committed 8" in err
     assert main.main(scratch) == 0
     capsys.readouterr()
