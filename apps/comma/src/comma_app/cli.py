@@ -21,11 +21,20 @@ def make_app() -> typer.Typer:
 
 
 def _options(
-    version: bool = typer.Option(False, "--version", help="Print the versions of all parts."),
+    version: bool = typer.Option(
+        False,
+        "--version",
+        callback=lambda asked: _print_versions() if asked else None,
+        is_eager=True,
+        help="Print the versions of all parts.",
+    ),
 ) -> None:
-    if version:
-        print(_versions())
-        raise typer.Exit
+    """The option is done when it is read: `comma --version` needs no command."""
+
+
+def _print_versions() -> None:
+    print(_versions())
+    raise typer.Exit
 
 
 def _versions() -> str:
