@@ -15,6 +15,8 @@ from comma_align.config import Run
 from comma_align.errors import DivergedError, EmptyError, RunError
 from comma_align.source import drawn, open_source
 from comma_data.errors import DataError
+from comma_data.shards import ShardSet
+from comma_data.writer import Description, write
 from comma_encoders import folder as model_folder
 
 
@@ -98,6 +100,16 @@ def test_starting_a_finished_run_again_only_reports(finished, data):
 def test_another_config_in_the_same_folder_is_refused(finished, data):
     with pytest.raises(RunError, match="dim is 16 there, 8 here"):
         train.train(quick(data, dim=8), data, finished[0], quiet=True)
+
+
+def test_other_data_under_a_run_are_refused(data, tmp_path):
+    run, out = settings(data, epochs=1), tmp_path / "run"
+    train.train(run, data, out, quiet=True)
+    samples = list(ShardSet(data))[:-1]
+    description = Description(name="tiny", build={}, inputs={}, counts={}, joined={})
+    write(samples, tmp_path / "other", description, samples_per_shard=10)
+    with pytest.raises(RunError, match="a run on other data"):
+        train.train(run, tmp_path / "other", out, quiet=True)
 
 
 def test_never_keeps_the_old_run(data, tmp_path):

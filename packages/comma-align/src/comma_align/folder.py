@@ -68,26 +68,39 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def open_run(out: Path, run: Run, resume: str) -> None:
-    """Make the run's folder ready: new, or with an equal config the one to go on with.
+def open_run(out: Path, run: Run, resume: str, facts: Mapping[str, Any]) -> None:
+    """Make the run's folder ready: new, or with an equal config and equal data the one to go on with.
 
     Args:
         out: the folder.
         run: the config.
         resume: `auto` goes on with a run of equal config; `never` moves an old run aside.
+        facts: what `about` says; a new run's manifest until it is finished.
 
     Raises:
-        RunError: there is a run of another config; the message names the first difference.
+        RunError: there is a run of another config or on other data; the message names the first difference.
     """
-    config = out / CONFIG
-    if config.exists() and resume == "never":
+    if (out / CONFIG).exists() and resume == "never":
         out.rename(_aside(out))
-    if config.exists():
-        _same(load(Run, config), run, out)
-    elif out.exists() and any(out.iterdir()):
+    if (out / CONFIG).exists():
+        _same(load(Run, out / CONFIG), run, out)
+        _same_data(out, facts)
+        return
+    if out.exists() and any(out.iterdir()):
         raise RunError(f"{out} holds other things than a run; give another --out")
     out.mkdir(parents=True, exist_ok=True)
-    config.write_text(dump_toml(run), encoding="utf-8")
+    write_json(out / MANIFEST, facts)
+    # last: a folder with a config is a run
+    (out / CONFIG).write_text(dump_toml(run), encoding="utf-8")
+
+
+def _same_data(out: Path, facts: Mapping[str, Any]) -> None:
+    there = json.loads((out / MANIFEST).read_text(encoding="utf-8"))["data"]["data_hash"]
+    if there != facts["data"]["data_hash"]:
+        raise RunError(
+            f"{out} holds a run on other data: the data set had hash {there[:16]}, now it has "
+            f"{facts['data']['data_hash'][:16]}. Give another --out, or --resume never to start anew"
+        )
 
 
 def _aside(out: Path) -> Path:

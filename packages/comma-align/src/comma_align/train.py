@@ -120,7 +120,7 @@ def prepare(run: Run, data: Path, out: Path, resume: str) -> Job:
     accelerator = Accelerator(mixed_precision=run.precision)
     source = open_source(data, run)
     if accelerator.is_main_process:
-        folder.open_run(out, run, resume)
+        folder.open_run(out, run, resume, folder.about(run, source, data))
     accelerator.wait_for_everyone()
     trainee = make_trainee(run, accelerator.device)
     steps = Steps(run, list(source.train), trainee.model, accelerator)
