@@ -26,7 +26,7 @@ WHAT = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, write, print and compare; 1 if a row became too slow."""
+    """Measure, write, print and compare; 1 if a row became too slow, or the machine was too busy for `--write`."""
     asked = _asked(arguments)
     start, load_before = time.perf_counter(), load.reading()
     found = list(measurements(set(asked.only or NAMES)))
@@ -34,21 +34,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = [row for measurement in found for row in measurement.rows()]
     rows.append(form.row("cores taken by other processes", others, n=1, row="machine"))
     verdicts = compare(rows, read_rows(COMMITTED))
-    out = COMMITTED if asked.write else asked.out
+    busy = others is not None and others > load.TOO_MUCH
+    out = COMMITTED if asked.write and not busy else asked.out
     path = form.write_result(out.stem, WHAT, COMMAND, rows, time.perf_counter() - start, folder=out.parent)
     print(path.read_text(encoding="utf-8").rstrip() if asked.json else table(found, verdicts))
     print(f"wrote {path} after {time.perf_counter() - start:.0f} s", file=sys.stderr)
-    _warn(others)
-    return _judge([] if asked.write else verdicts)
+    if busy:
+        print(f"{'error' if asked.write else 'warning'}: {_busy(others, asked)}", file=sys.stderr)
+    return int(busy) if asked.write else _judge(verdicts)
 
 
-def _warn(others: float | None) -> None:
-    if others is not None and others > load.TOO_MUCH:
-        print(
-            f"warning: other processes kept {others:.2g} cores busy; threaded rows (loss, step) suffer most from that: "
-            "repeat on a quiet machine before you believe them",
-            file=sys.stderr,
-        )
+def _busy(others: float | None, asked: argparse.Namespace) -> str:
+    """Why the figures are not to be believed, and what became of them: a reference made so would hide a regression."""
+    kept = " The committed result was left as it is." if asked.write else ""
+    return (
+        f"other processes kept {others:.2g} cores busy, and threaded rows (loss, step) suffer most from that.{kept} "
+        "Repeat on a quiet machine."
+    )
 
 
 def _judge(verdicts: Sequence[Verdict]) -> int:
