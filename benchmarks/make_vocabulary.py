@@ -1,6 +1,6 @@
 """Make the vocabulary that comma-encoders ships: `python -m benchmarks.make_vocabulary`.
 
-It is learnt from the protocols of the embedded set, which no evaluation on imported data uses.
+It is learnt from all protocols of the embedded set, whose formulas fall into every fold.
 """
 
 from collections.abc import Iterator
