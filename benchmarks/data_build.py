@@ -1,85 +1,191 @@
-"""Named builds from foreign files to checked shards: wall time, memory, accounting.
+"""Named builds from foreign files to checked shards: wall time, memory, accounting; again, and killed on the way.
 
-Run in the root of the repository, with COMMA_DATA set:
+Run in the root of the repository, with COMMA_DATA set; a piece that is named replaces its rows of the result, so that
+the whole can be measured in parts:
 
-    python -m benchmarks.data_build
+    python -m benchmarks.data_build [textbook] [materials-project] [shared] [shared-again] [shared-killed]
 """
 
+import argparse
+import hashlib
 import json
 import os
-import resource
+import random
+import shutil
+import signal
 import subprocess
 import sys
-import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results_form import row, write_result
+from benchmarks.results_form import RESULTS, ROOT, row, write_result
 
 NAME = "data-build"
-BUILDS = ("materials-project", "textbook")
+PIECES = ("textbook", "materials-project", "shared", "shared-again", "shared-killed")
 COMMAND = "python -m benchmarks.data_build"
+WORK = ROOT / "data" / "benchmark"
+"""Where the sets are built; they are left there, so that pieces can be compared."""
+CODE = "from comma_data.cli import app; app()"
+KILLS = 3
+"""Times that a build is killed before it may finish."""
+
+Rows = list[dict[str, Any]]
 
 
 def main() -> None:
-    """Build and check each set in a folder that is removed again, and write the result."""
+    """Measure the pieces and write the result after each."""
     if not os.environ.get("COMMA_DATA"):
         sys.exit("error: set COMMA_DATA to the folder that benchmarks/DATA.md describes")
-    start = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        rows = [found for name in BUILDS for found in measure(name, Path(folder) / name)]
-    path = write_result(
-        NAME,
-        what="`comma data build` and `comma data check` with two workers: seconds, peak memory, records by outcome",
-        command=COMMAND,
-        rows=rows,
-        seconds=time.monotonic() - start,
-    )
-    print(f"wrote {path}", file=sys.stderr)
+    parser = argparse.ArgumentParser(description="Measure builds of data sets.")
+    parser.add_argument("pieces", nargs="*", choices=[*PIECES, []], help="without one, all")
+    chosen: Sequence[str] = parser.parse_args().pieces or PIECES
+    for piece in chosen:
+        start = time.monotonic()
+        found = list(measure(piece))
+        kept = [r for r in _present() if r["piece"] != piece]
+        rows = sorted([*kept, *({"piece": piece, **r} for r in found)], key=lambda r: PIECES.index(r["piece"]))
+        path = write_result(
+            NAME,
+            what="`comma data build` and `comma data check` with two workers: time, memory of all processes, records by"
+            " outcome; the same build again, and killed and restarted",
+            command=COMMAND,
+            rows=rows,
+            seconds=time.monotonic() - start,
+        )
+        print(f"{piece}: wrote {path}", file=sys.stderr)
 
 
-def measure(name: str, out: Path) -> Iterator[dict[str, Any]]:
-    """Rows of one build."""
-    seconds, manifest = timed("build", name, "--out", str(out), "--workers", "2", "--json")
+def _present() -> Rows:
+    path = RESULTS / f"{NAME}.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+    return [r for r in rows if "piece" in r]
+
+
+def measure(piece: str) -> Iterator[dict[str, Any]]:
+    """Rows of one piece."""
+    name, _, kind = piece.partition("-") if piece.startswith("shared") else (piece, "", "")
+    out = WORK / piece
+    shutil.rmtree(out, ignore_errors=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if kind:
+        yield from (_again if kind == "again" else _killed)(name, out)
+        return
+    seconds, mib, manifest = built(name, out)
     read = sum(counts["read"] for counts in manifest["counts"].values())
-    yield row("build seconds", round(seconds, 1), n=1, build=name)
-    yield row("records per second", round(read / seconds, 1), n=read, build=name)
-    yield row("peak memory of the largest process so far, MiB", round(peak_mib()), n=1, build=name)
-    yield row("bytes of shards", sum(shard["bytes"] for shard in manifest["shards"]), n=manifest["samples"], build=name)
+    yield row("build seconds", round(seconds, 1), n=1)
+    yield row("records per second", round(read / seconds, 1), n=read)
+    yield row("peak memory of all processes, MiB", round(mib), n=1)
+    yield row("bytes of shards", sum(shard["bytes"] for shard in manifest["shards"]), n=manifest["samples"])
+    yield row("samples", manifest["samples"], n=manifest["samples"], digest=digest(out))
     for source, counts in manifest["counts"].items():
-        yield row("accepted", counts["accepted"], n=counts["read"], build=name, source=source)
+        yield row("accepted", counts["accepted"], n=counts["read"], source=source)
         for code, number in counts["refused"].items():
-            yield row("refused", number, n=counts["read"], build=name, source=source, code=code)
-    for what, number in manifest["joined"].items():
-        yield row(what, number, n=manifest["samples"], build=name)
+            yield row("refused", number, n=counts["read"], source=source, code=code)
+    for group in ("joined", "simulated"):
+        for what, number in manifest[group].items():
+            yield row(f"{group}: {what}" if group == "simulated" else what, number, n=manifest["samples"])
     for modality, number in manifest["modalities"].items():
-        yield row("samples with", number, n=manifest["samples"], build=name, modality=modality)
-    yield from checked(name, out)
+        yield row("samples with", number, n=manifest["samples"], modality=modality)
+    yield from _checked(out)
 
 
-def checked(name: str, out: Path) -> Iterator[dict[str, Any]]:
+def _checked(out: Path) -> Iterator[dict[str, Any]]:
     """Rows of the check: its time, and what the audit counted for each split."""
-    seconds, report = timed("check", str(out), "--json")
-    yield row("check seconds", round(seconds, 1), n=1, build=name)
-    for split in report["splits"]:
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", CODE, "check", str(out), "--json"], stdout=subprocess.PIPE, check=True)
+    yield row("check seconds", round(time.monotonic() - start, 1), n=1)
+    for split in json.loads(done.stdout)["splits"]:
         fold = split.pop("test_fold")
         for what, number in split.items():
-            yield row(what.replace("_", " "), number, n=number, build=name, test_fold=fold)
+            yield row(what.replace("_", " "), number, n=number, test_fold=fold)
 
 
-def timed(*arguments: str) -> tuple[float, Any]:
-    """Seconds that a command takes, and the JSON that it prints."""
+def _again(name: str, out: Path) -> Iterator[dict[str, Any]]:
+    seconds, mib, _ = built(name, out)
+    yield row("build seconds", round(seconds, 1), n=1)
+    yield row("peak memory of all processes, MiB", round(mib), n=1)
+    yield row("files identical to the first build's", int(digest(out) == _first(name)), n=1, digest=digest(out))
+
+
+def _killed(name: str, out: Path) -> Iterator[dict[str, Any]]:
+    """Kill the build at random moments of the time that the first one took, then let it finish."""
+    first = next(r["value"] for r in _present() if r["piece"] == name and r["metric"] == "build seconds")
+    rng = random.Random(0)
+    moments = sorted(rng.uniform(0.1, 0.9) * first for _ in range(KILLS))
+    kept = []
+    for moment in moments:
+        process = _started(name, out)
+        time.sleep(moment)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        kept.append(len(list(out.glob("shard-*.tar"))))
+    seconds, _, _ = built(name, out)
+    yield row("kills", KILLS, n=KILLS, after_seconds=[round(m) for m in moments], shards_kept=kept)
+    yield row("build seconds after the last kill", round(seconds, 1), n=1)
+    yield row("files identical to the first build's", int(digest(out) == _first(name)), n=1, digest=digest(out))
+
+
+def _first(name: str) -> str:
+    return next(r["digest"] for r in _present() if r["piece"] == name and "digest" in r)
+
+
+def digest(folder: Path) -> str:
+    """sha256 over the names and contents of all files of a data set."""
+    total = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        with path.open("rb") as file:
+            total.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def _started(name: str, out: Path) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-c", CODE, "build", name, "--out", str(out), "--workers", "2", "--json", "--no-report"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+
+
+def built(name: str, out: Path) -> tuple[float, float, Any]:
+    """Seconds and MiB that a build takes, and its manifest."""
     start = time.monotonic()
-    code = "from comma_data.cli import app; app()"
-    done = subprocess.run([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, check=True)
-    return time.monotonic() - start, json.loads(done.stdout)
+    process = _started(name, out)
+    peak = [0.0]
+    watch = threading.Thread(target=_watch, args=(process, peak))
+    watch.start()
+    stdout, _ = process.communicate()
+    watch.join()
+    if process.returncode:
+        raise RuntimeError(f"build {name} ended with {process.returncode}")
+    return time.monotonic() - start, peak[0], json.loads(stdout)
 
 
-def peak_mib() -> float:
-    """Largest resident memory of any child process that has ended."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+def _watch(process: "subprocess.Popen[bytes]", peak: list[float]) -> None:
+    """The largest sum of the memory of a process and its children, each page once (PSS), four times a second."""
+    while process.poll() is None:
+        peak[0] = max(peak[0], sum(map(_pss_mib, _group(process.pid))))
+        time.sleep(0.25)
+
+
+def _group(leader: int) -> list[int]:
+    """Processes of a session."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            session = int((folder / "stat").read_text().rpartition(")")[2].split()[3])
+        except (OSError, IndexError, ValueError):
+            continue
+        if session == leader:
+            found.append(int(folder.name))
+    return found
+
+
+def _pss_mib(process: int) -> float:
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 if __name__ == "__main__":

@@ -33,6 +33,14 @@ def test_the_shard_is_whole_and_says_what_it_said(release):
 
 
 @releases
+def test_one_modality_is_read_without_the_others(release):
+    data = ShardSet(release / "data")
+    for only in ({"structure"}, {"image"}, set()):
+        whole = [{m: len(v) for m, v in sample.fields.items() if m in only} for sample in data]
+        assert [{m: len(v) for m, v in s.fields.items()} for s in data.stream(modalities=only)] == whole
+
+
+@releases
 def test_the_model_gives_the_vectors_that_it_gave(release):
     expected = json.loads((release / "vectors.json").read_text())["vectors"]
     embedded = load(release / "model").embed(list(ShardSet(release / "data")))

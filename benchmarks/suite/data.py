@@ -64,7 +64,7 @@ def measure_reading(crystals: Crystals, pairs: int = 7) -> Iterator[Measurement]
 
 
 def _build(folder: Path, out: Path) -> None:
-    build(Build(name="bench", structures=Structures(path="cifs")), root=folder, out=out, workers=0)
+    build(Build(name="bench", structures=Structures(path="cifs")), root=folder, out=out)
 
 
 def _read(shards: ShardSet) -> None:

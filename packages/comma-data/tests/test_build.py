@@ -57,7 +57,7 @@ def test_a_folder_becomes_a_data_set(root, tmp_path):
     assert data.manifest.modalities == {"composition": 3, "structure": 2, "text": 2}
     checked = run("check", out)
     assert checked.exit_code == 0
-    assert checked.stdout.splitlines()[0].startswith("test_fold")
+    assert checked.stdout.splitlines()[0].startswith("test fold")
     assert "data hash" in run("show", out).stdout
     assert "formula: NaCl" in run("show", out, "a").stdout
     assert json.loads(run("show", out, "a", "--json").stdout)["id"] == "a"
@@ -68,7 +68,7 @@ def test_two_builds_are_byte_identical_whatever_the_workers(root, tmp_path):
     for name, workers in (("one", 0), ("two", 2)):
         assert run("build", "structures", "--root", root, "--out", tmp_path / name, "--workers", workers).exit_code == 0
     files = {p.name for p in (tmp_path / "one").iterdir()}
-    assert files == {"manifest.json", "samples.jsonl", "shard-00000.tar"}
+    assert files == {"manifest.json", "refusals.jsonl", "samples.jsonl", "shard-00000.tar"}
     assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "two" / f).read_bytes() for f in files)
 
 
@@ -80,7 +80,7 @@ def test_an_equal_data_set_is_left_alone_and_another_is_not_overwritten(root, tm
     assert again.exit_code == 0
     assert "left alone" in again.stderr
     assert (tmp_path / "out" / "manifest.json").stat().st_mtime_ns == before
-    other = run(*command, "--set", "salt=other")
+    other = run(*command, "--set", "split.salt=other")
     assert isinstance(other.exception, ConfigError)
     assert "another data set" in str(other.exception)
     (root / "a.cif").unlink()
@@ -109,7 +109,8 @@ def test_too_many_refused_structures_write_nothing(make, root, tmp_path, extra):
     assert "33.3% of the structures" in str(done.exception)
     assert "disordered: c.cif" in str(done.exception)
     assert not (tmp_path / "out").exists()
-    command = ("build", "structures", "--root", root, "--out", tmp_path / "out", "--workers", 0, "--max-refused", 0.5)
+    allowed = ("--set", "structures.max_refused=0.5")
+    command = ("build", "structures", "--root", root, "--out", tmp_path / "out", "--workers", 0, *allowed)
     assert run(*command).exit_code == 0
 
 
@@ -175,5 +176,5 @@ def test_every_row_of_the_textbook_is_accepted_and_joined():
     prepared = prepare(read_build("textbook"), root=None)
     counts = prepared.curated.counts["textbook"]
     assert counts.refused == {}
-    assert len(prepared.joined.samples) == prepared.joined.counts["texts-joined-by-entry"] == counts.read / 2
+    assert len(prepared.joined.samples) == prepared.joined.counts["text joined by entry"] == counts.read / 2
     assert all({"structure", "text", "composition"} == set(sample.fields) for sample in prepared.joined.samples)

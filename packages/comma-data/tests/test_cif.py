@@ -1,15 +1,18 @@
 import contextlib
 import io
+import re
 import tarfile
 import warnings
+from collections import Counter
 from itertools import islice
 
 import numpy as np
 import pytest
 from comma_data.archive import members
-from comma_data.cif import cell_matrix, read_cif
+from comma_data.cif import cell_matrix, parse_cif, read_cif
 from comma_data.errors import StructureError
-from comma_data.sample import Record, Refusal
+from comma_data.sample import Record
+from comma_data.sources import structures
 from comma_data.sources.structures import read
 from pymatgen.core import Lattice
 from pymatgen.io.cif import CifParser
@@ -70,11 +73,55 @@ def test_every_block_with_atoms_is_a_structure(make):
     assert [found.block for found in read_cif(text)] == ["a", "b"]
 
 
+def test_a_block_of_unknowns_is_no_structure(make):
+    unknown = re.sub(r"^(\w+ \w+) .*$", r"\1 ? ? ? ?", make["cif"]("b"), flags=re.MULTILINE)
+    assert "\nNa Na0 ? ? ? ?\n" in unknown
+    assert [found.block for found in read_cif(make["cif"]("a") + unknown)] == ["a"]
+
+
+def test_a_bad_block_takes_no_other_with_it(make):
+    text = make["cif"]("a") + make["cif"]("b").replace("_length_a 4.0", "_length_a ?") + make["cif"]("c")
+    a, b, c = parse_cif(text.encode())
+    assert (a.name, b.name, c.name) == ("a", "b", "c")
+    assert b.error.code == "cif-unreadable"
+
+
+def test_partly_occupied_sites_go_to_the_majority_where_asked(make):
+    text = make["cif"](occupancy="0.8")
+    (found,) = read_cif(text, disorder="majority")
+    assert found.structure["numbers"].tolist() == [11, 17]
+    assert found.formula is None
+    with pytest.raises(StructureError, match=r"Na 0\.4"):
+        list(read_cif(text.replace("0.8", "0.4"), disorder="majority"))
+
+
+def test_a_magnetic_cif_is_read_and_its_text_never_run(tmp_path):
+    canary = tmp_path / "canary"
+    code = (
+        "[d for d in ().__class__.__mro__[1].__getattribute__(*[().__class__.__mro__[1]]+['__sub'+'classes__'])()"
+        f" if d.__name__=='BuiltinImporter'][0].load_module('os').system('touch {canary}')"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the way in is deprecated
+        eval(code)  # noqa: S307 - the canary has to sing where something does run it
+    assert canary.exists()
+    canary.unlink()
+    text = (
+        ROCK_SALT + f'_space_group_magn.transform_BNS_Pp_abc "a,b,{code};0,0,0"\n_space_group_magn.number_BNS 62.448\n'
+    )
+    for name, content in (("plain", ROCK_SALT), ("evil", text)):
+        (tmp_path / f"{name}.mcif").write_text(content)
+    outcomes = {outcome.key: outcome for outcome in read(tmp_path)}
+    assert isinstance(outcomes["plain"], Record)
+    assert "evil" in outcomes
+    assert not canary.exists()
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
         (lambda t: t.replace(" 1\n", " 0.5\n"), "disordered"),
-        (lambda t: t.replace("Na ", "D "), "unknown-element"),
+        (lambda t: t.replace(" 1\n", " 1.5\n"), "cif-unreadable"),
         (lambda t: t.replace("Na", "Xx"), "unknown-element"),
         (lambda t: t.replace("_cell_angle_beta 95", "_cell_angle_beta 0"), "cif-unreadable"),
         (lambda t: t.replace("_cell_length_a 4.0", "_cell_length_a ?"), "cif-unreadable"),
@@ -94,7 +141,7 @@ def test_what_cannot_be_read_has_a_code(make, change, code):
 def test_real_files_agree_with_pymatgen(data_root):
     checked = 0
     for member in islice(
-        members(data_root / "materials-project" / "structures-02.tar.gz", ".cif", "test"), 0, 4000, 80
+        members(data_root / "materials-project" / "structures-02.tar.gz", (".cif",), "test"), 0, 4000, 80
     ):
         text = member[1].decode()
         mine = only(text).structure
@@ -114,26 +161,48 @@ def test_real_files_agree_with_pymatgen(data_root):
     assert checked == 50
 
 
-@pytest.mark.parametrize("name", ["cif-malformed.tar.gz", "structures-odd.tar.gz"])
-def test_no_malformed_or_odd_file_crashes_or_hangs_the_parser(data_root, tmp_path, name):
-    files = 0
-    with tarfile.open(data_root / "fixtures" / name) as tar:
+@pytest.fixture
+def outcomes_by_file(monkeypatch):
+    """Without the limit by the clock, which a busy machine may pass."""
+    monkeypatch.setattr(structures, "time_limit", contextlib.nullcontext)
+    return by_file
+
+
+def by_file(path, **options):
+    """Of each file, its outcomes; every refusal begins with the file's name."""
+    found = {}
+    for outcome in read(path, **options):
+        isrecord = isinstance(outcome, Record)
+        name = outcome.provenance["file"] if isrecord else re.split("[,:]", outcome.message)[0]
+        found.setdefault(name, []).append("accepted" if isrecord else outcome.code)
+    return found
+
+
+def test_every_malformed_file_gets_a_clear_error(data_root, tmp_path, outcomes_by_file):
+    with tarfile.open(data_root / "fixtures" / "cif-malformed.tar.gz") as tar:
         for info in tar:
-            if info.isfile() and (name.startswith("cif") or info.name.endswith(".cif")):
-                (tmp_path / f"{files:03d}.cif").write_bytes(tar.extractfile(info).read())
-                files += 1
-    outcomes = list(read(tmp_path, workers=1))
-    assert files > 50
-    assert len({outcome.key[:3] for outcome in outcomes}) == files
-    for outcome in outcomes:
-        assert isinstance(outcome, Record) or (outcome.code and outcome.key in outcome.message)
-    assert "parser-died" not in {outcome.code for outcome in outcomes if isinstance(outcome, Refusal)}
+            (tmp_path / f"{info.name}.cif").write_bytes(tar.extractfile(info).read())
+    found = outcomes_by_file(tmp_path)
+    assert len(found) == 103
+    assert {code for codes in found.values() for code in codes} == {"cif-syntax", "no-atoms", "not-utf-8"}
+
+
+@pytest.mark.parametrize("disorder", ["refuse", "majority"])
+def test_every_odd_file_is_accepted_or_refused_with_a_reason(data_root, outcomes_by_file, disorder):
+    path = data_root / "fixtures" / "structures-odd.tar.gz"
+    with tarfile.open(path) as tar:
+        names = {info.name.removesuffix(".gz") for info in tar if info.isfile()}
+    found = outcomes_by_file(path, disorder=disorder)
+    assert found.keys() == names
+    codes = Counter(code for codes in found.values() for code in codes)
+    assert codes["accepted"] >= {"refuse": 90, "majority": 100}[disorder]
+    assert codes.keys() <= {"accepted", "disordered", "cif-unreadable", "cif-syntax", "no-symbols"}
 
 
 def test_a_real_mutant_never_raises_anything_but_structure_errors(make):
     rng = np.random.default_rng(0)
     text = make["cif"](symbols=("Na", "Cl", "O"))
-    for source, mutants in ((text, 150), (ROCK_SALT, 40)):
+    for source, mutants in ((text, 150), (ROCK_SALT, 10)):
         for _ in range(mutants):
             data = bytearray(source.encode())
             for _ in range(rng.integers(1, 6)):

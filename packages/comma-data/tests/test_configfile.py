@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 GOOD = """# a comment
 name = "mine"
-salt = "x"
+split.salt = "x"
 
 [structures]
 path = "cifs"
@@ -48,25 +48,26 @@ def replaced(line, text):
 
 
 MISSPELT = [
-    (2, "nmae", "name"), (3, "slat", "salt"), (6, "pth", "path"), (6, "paths", "path"), (7, "orgin", "origin"),
+    (2, "nmae", "name"), (3, "split.slat", "salt"), (6, "pth", "path"), (6, "paths", "path"), (7, "orgin", "origin"),
     (13, "pat", "path"), (14, "optionl", "optional"), (14, "Optional", "optional"), (17, "pattern", "patterns"),
     (17, "paterns", "patterns"), (18, "image", "images"), (18, "imges", "images"), (19, "sede", "seed"),
     (22, "max_atom", "max_atoms"), (22, "maxatoms", "max_atoms"), (22, "max-atoms", "max_atoms"),
     (23, "min_distnace", "min_distance"), (23, "min_dist", "min_distance"), (3, "texbook", "textbook"),
-    (3, "max_refsued", "max_refused"), (3, "sample_per_shard", "samples_per_shard"), (22, "min_hight", "min_height"),
+    (7, "max_refsued", "max_refused"), (3, "sample_per_shard", "samples_per_shard"), (22, "min_hight", "min_height"),
 ]  # fmt: skip
 HEADERS = [
     (5, "[structure]", "structures"), (12, "[recipe]", "recipes"), (16, "[simulation]", "simulate"),
     (21, "[guards]", "guard"), (21, "[garud]", "guard"), (5, "[strutcures]", "structures"),
 ]  # fmt: skip
 WRONG = [
-    (2, 'name = ""'), (2, "name = 3"), (2, 'name = "My Set"'), (3, "salt = 3"), (3, "salt = [1]"), (3, "textbook = 2"),
-    (3, "max_refused = 1.5"), (3, "max_refused = -0.1"), (3, 'max_refused = "much"'), (3, "max_refused = nan"),
+    (2, 'name = ""'), (2, "name = 3"), (2, 'name = "My Set"'), (3, "split.salt = 3"), (3, "split.salt = [1]"),
+    (3, "textbook = 2"),
+    (7, "max_refused = 1.5"), (7, "max_refused = -0.1"), (7, 'max_refused = "much"'), (7, "max_refused = nan"),
     (3, "samples_per_shard = 0"), (6, "path = 3"), (10, "gap = 3"), (14, 'optional = "perhaps"'), (17, "patterns = 2"),
     (18, "images = 1.5"), (19, "seed = -1"), (22, 'max_atoms = "many"'), (23, "min_distance = []"), (3, "guard = 3"),
 ]  # fmt: skip
 BROKEN = [
-    (2, 'name = "mine', "name"), (3, "salt = ", "salt"), (5, "[structures", "structures"),
+    (2, 'name = "mine', "name"), (3, "split.salt = ", "split"), (5, "[structures", "structures"),
     (17, "patterns == 1", "patterns"),
     (18, "images 2", "images"), (6, "path = 'a' 'b'", "path"), (22, "max_atoms = 100 200", "max_atoms"),
 ]  # fmt: skip
@@ -158,7 +159,7 @@ def test_named_builds_are_sound_and_survive_being_dumped(tmp_path, name):
 
 
 def test_an_unknown_name_has_the_nearest():
-    with pytest.raises(ConfigError, match=r"did you mean 'textbook'.*materials-project, structures, textbook"):
+    with pytest.raises(ConfigError, match=r"did you mean 'textbook'.*materials-project, shared, structures, textbook"):
         find("textbok", CONFIGS, kind="build")
     assert find("a/b.toml", CONFIGS).name == "b.toml"
 
@@ -169,14 +170,13 @@ def test_settings_replace_what_the_file_says(tmp_path):
     settings = [
         "guard.max_atoms=7",
         "simulate.images = 3",
-        'salt="y"',
+        'split.salt="y"',
         "structures.origin=handbook",
         "guard.max_extent=5.0",
     ]
     build = load(Build, path, settings=settings)
-    assert (build.guard.max_atoms, build.simulate.images, build.salt) == (7, 3, "y")
-    assert build.structures is not None
-    assert build.structures.origin == "handbook"
+    assert (build.guard.max_atoms, build.simulate.images, build.split.salt) == (7, 3, "y")
+    assert build.structures[0].origin == "handbook"
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,14 @@ def test_settings_leave_the_given_values_alone():
 
 def test_keys_are_found_in_their_lines():
     lines = key_lines('a = 1\n[b."c d"]\ne.f = 2\n[[g]]\nh = 3\n')
-    assert lines == {("a",): 1, ("b", "c d"): 2, ("b", "c d", "e", "f"): 3, ("g",): 4, ("g", "h"): 5}
+    assert lines == {
+        ("a",): 1,
+        ("b", "c d"): 2,
+        ("b", "c d", "e", "f"): 3,
+        ("g",): 4,
+        ("g", "0"): 4,
+        ("g", "0", "h"): 5,
+    }
 
 
 class Inner(BaseModel):
@@ -250,3 +257,28 @@ def test_faults_inside_of_lists_and_maps_find_their_fields(tmp_path):
         load(Outer, path)
     assert "line 2: unknown key 'several.0.numbr'; did you mean 'number'" in str(error.value)
     assert "line 4: unknown key 'named.x.word'; did you mean 'words'" in str(error.value)
+
+
+LIST = """name = "a"
+
+[[structures]]
+path = "one"
+
+[[structures]]
+path = "two"
+max_refusd = 0.1
+"""
+
+
+def test_a_list_of_tables_is_counted_in_messages_and_settings(tmp_path):
+    path = tmp_path / "b.toml"
+    path.write_text(LIST)
+    with pytest.raises(ConfigError, match=r"line 8: unknown key 'structures.1.max_refusd'; did you mean 'max_refused'"):
+        load(Build, path)
+    path.write_text(LIST.replace("refusd", "refused"))
+    changed = load(Build, path, settings=["structures.0.path=three", "structures.1.max_refused=0.3"])
+    assert [(s.path, s.max_refused) for s in changed.structures] == [("three", 0.05), ("two", 0.3)]
+    with pytest.raises(ConfigError, match="2 such tables"):
+        load(Build, path, settings=["structures.path=three"])
+    path.write_text(LIST[: LIST.index('[[structures]]\npath = "two"')])
+    assert load(Build, path, settings=["structures.path=four"]).structures[0].path == "four"

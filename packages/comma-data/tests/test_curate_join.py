@@ -1,5 +1,9 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from comma_data.curate import curate, sample_id
+from comma_data.errors import DataError
 from comma_data.join import join
 from comma_data.manifest import Counts
 from comma_data.protocol import Operation, Protocol
@@ -109,15 +113,14 @@ def test_a_recipe_sits_in_every_polymorph_and_says_how_it_got_there(make):
     assert "structure" not in samples["r3"].fields
     assert samples["r3"].fields["composition"] == ({"K": 1.0, "Cl": 1.0},)
     assert joined.counts == {
-        "texts-joined-by-formula": 2,
-        "formulas-joined": 1,
-        "structures-joined": 2,
-        "formulas-with-polymorphs": 1,
-        "most-structures-of-a-formula": 2,
-        "formulas-with-several-texts": 1,
-        "most-texts-of-a-formula": 2,
-        "texts-joined-by-entry": 0,
-        "texts-alone": 1,
+        "text joined by formula": 2,
+        "formulas joined": 1,
+        "structures joined by formula": 2,
+        "formulas with polymorphs": 1,
+        "most structures of a formula": 2,
+        "formulas with several texts": 1,
+        "most texts of a formula": 2,
+        "text alone": 1,
     }
 
 
@@ -127,7 +130,7 @@ def test_a_protocol_of_an_entry_belongs_to_that_entry_only(make):
     samples = by_id(joined)
     assert samples["tb-a"].provenance["text"][0]["joined_by"] == "entry"
     assert "text" not in samples["tb-b"].fields
-    assert joined.counts["texts-joined-by-entry"] == 1
+    assert joined.counts["text joined by entry"] == 1
 
 
 def test_one_protocol_of_one_paragraph_is_kept_once(make):
@@ -149,4 +152,69 @@ def test_the_order_of_records_does_not_matter(make):
 def test_a_protocol_whose_entry_is_missing_stands_alone_though_its_formula_is_there(make):
     joined = join([make["structure_record"]("tb-a"), make["text_record"]("tb-b", "NaCl", entry="tb-b")])
     assert "text" not in by_id(joined)["tb-a"].fields
-    assert joined.counts["texts-alone"] == 1
+    assert joined.counts["text alone"] == 1
+
+
+def image_record(key, **changes):
+    values = {"formula": None, "provenance": {"origin": "measured"}, **changes}
+    pixels = {"pixels": np.zeros((2, 2), dtype=np.uint8), "nm_per_pixel": None}
+    return Record(source="micrographs", key=key, modality="image", value=pixels, **values)
+
+
+def test_an_image_is_not_joined_by_formula(make):
+    samples = by_id(join([make["structure_record"]("a"), image_record("i", formula="NaCl")]))
+    assert "image" not in samples["a"].fields
+    assert samples["i"].fields["composition"] == ({"Na": 1.0, "Cl": 1.0},)
+
+
+def test_pairs_join_what_the_user_says(make):
+    records = [make["structure_record"]("a"), make["structure_record"]("b"), image_record("i", annotation={"boxes": 1})]
+    joined = join(records, pairs=[("a", "i"), ("b", "i")])
+    samples = by_id(joined)
+    assert list(samples) == ["a", "b"]
+    assert samples["a"].annotations["image"] == ({"boxes": 1},)
+    assert samples["a"].provenance["image"][0]["joined_by"] == "pairs"
+    assert samples["a"].provenance["image"][0]["candidates"] == "2"
+    assert joined.counts["image joined by pairs"] == 1
+    with pytest.raises(DataError, match="no accepted record is called 'z'"):
+        join(records, pairs=[("a", "z")])
+    with pytest.raises(DataError, match="no accepted record is called 'y'"):
+        join(records, pairs=[("y", "i")])
+
+
+def test_an_image_with_a_class_of_its_own_gets_the_structure_and_keeps_its_sample(make):
+    records = [make["structure_record"]("a"), image_record("i", targets={"defect": "twin"})]
+    samples = by_id(join(records, pairs=[("a", "i")]))
+    assert samples["i"].targets == {"defect": "twin"}
+    assert samples["i"].provenance["structure"][0]["joined_by"] == "pairs"
+    assert samples["i"].groups["formula"] == "NaCl"
+    assert samples["i"].groups["material"] == "a"
+    assert "image" not in samples["a"].fields
+    assert samples["a"].targets == {"band_gap": 5.0}
+
+
+def test_a_text_of_the_same_doi_belongs_to_that_structure_unless_its_formula_says_otherwise(make):
+    structure = make["structure_record"]("a")
+    from_paper = replace(make["structure_record"]("b"), provenance={"origin": "measured", "doi": "10/1"})
+    texts = [make["text_record"]("t", "NaCl", "10/1"), make["text_record"]("u", "KCl", "10/1")]
+    samples = by_id(join([structure, from_paper, *texts]))
+    assert "text" not in samples["a"].fields
+    assert samples["b"].provenance["text"][0]["joined_by"] == "doi"
+    assert "u" in samples
+
+
+def test_records_of_one_key_are_one_entry(make):
+    text = replace(make["text_record"]("E 1", "NaCl"), formula=None)
+    (sample,) = join([text, image_record("e_1", groups={"image_frame": "f"})]).samples
+    assert sample.id == "e-1"
+    assert set(sample.fields) == {"text", "image"}
+    assert sample.groups["formula"] == "?e-1"
+    assert sample.groups["image_frame"] == "f"
+    assert int(sample.groups["fold"]) == fold("f")
+
+
+def test_plain_texts_stay_as_they_were_written(make):
+    text = replace(make["text_record"]("t", "NaCl"), value=("One.", "Two."))
+    (sample,) = join([make["structure_record"]("a"), text]).samples
+    assert sample.fields["text"] == (("One.", "Two."),)
+    assert "text" not in sample.annotations

@@ -3,6 +3,7 @@
 import itertools
 import os
 import random
+import shutil
 import signal
 import tarfile
 import time
@@ -137,7 +138,7 @@ def write_and_die(out, kill_at):
 
 
 def untorn(out, whole):
-    left = [p for p in out.iterdir() if not p.name.endswith(".part")] if out.exists() else []
+    left = [p for p in out.iterdir() if p.is_file() and not p.name.endswith(".part")] if out.exists() else []
     return all(p.read_bytes() == whole[p.name] for p in left)
 
 
@@ -148,13 +149,29 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cann
 def test_a_writer_killed_at_any_file_operation_leaves_no_torn_file(tmp_path):
     assert write_and_die(tmp_path / "whole", 0) == 0
     whole = {p.name: p.read_bytes() for p in (tmp_path / "whole").iterdir()}
-    out = tmp_path / "killed"
     kill_at = 0
-    while (status := write_and_die(out, kill_at := kill_at + 1)) != 0:
+    while (status := write_and_die(out := tmp_path / f"killed-{kill_at}", kill_at := kill_at + 1)) != 0:
         assert status == signal.SIGKILL
         assert untorn(out, whole)
+        write(thirty(), out, ABOUT, samples_per_shard=7)
+        assert {p.name: p.read_bytes() for p in out.iterdir()} == whole
+        shutil.rmtree(out)
     assert kill_at > 75  # 60 members and three operations for each of 7 files
-    assert {p.name: p.read_bytes() for p in out.iterdir()} == whole
+
+
+@needs_fork
+def test_finished_shards_are_kept_and_only_where_their_samples_are_the_same(tmp_path):
+    out = tmp_path / "killed"
+    assert write_and_die(out, 60) == signal.SIGKILL
+    done = {p: p.stat().st_mtime_ns for p in out.glob("*.tar")}
+    assert len(done) >= 2
+    write(thirty(), out, ABOUT, samples_per_shard=7)
+    assert {p: p.stat().st_mtime_ns for p in done} == done
+    other = tmp_path / "other"
+    assert write_and_die(other, 60) == signal.SIGKILL
+    changed = [Sample(id=s.id, fields=s.fields, groups=s.groups, targets={"a": 1.0}) for s in thirty()]
+    write(changed, other, ABOUT, samples_per_shard=7)
+    assert all(s.targets == {"a": 1.0} for s in ShardSet(other))
 
 
 @needs_fork

@@ -1,5 +1,6 @@
 import json
 import lzma
+import re
 from collections import Counter
 
 import pytest
@@ -24,6 +25,9 @@ def test_hydrates_in_every_spelling(text):
         ("Li[Li0.2Ni0.13Mn0.54Co0.13]O2", "plain"),
         ("α-NaFeO2", "plain"),
         ("MgSO4.0.5H2O", "hydrate"),
+        ("Cu(II)", "unparsable"),
+        ("iron(III)", "unparsable"),
+        ("BiI3", "plain"),
         ("Na0.5CoO2·1.3H2O", "hydrate"),
         ("La0.8Sr0.2CoO3-δ", "variable"),
         ("LaNixCo1-xO3", "variable"),
@@ -92,3 +96,9 @@ def test_every_target_of_the_real_recipes_is_classified(data_root):
             reactions = json.load(file)["reactions"]
         kinds.update(classify(recipe["target"]["material_string"]).kind for recipe in reactions)
     assert kinds == {"plain": 13167, "hydrate": 9, "variable": 7334, "composite": 1996, "unparsable": 2807}
+
+
+def test_an_oxidation_state_read_as_iodine_would_be_seen(monkeypatch):
+    assert classify.__wrapped__("Cu(II)").kind == "unparsable"
+    monkeypatch.setattr("comma_data.formulas._OXIDATION", re.compile("(?!)"))
+    assert classify.__wrapped__("Cu(II)").amounts == {"Cu": 1.0, "I": 2.0}

@@ -1,12 +1,13 @@
 import json
 import re
+from dataclasses import replace
 
 import pytest
-from comma_data.codec import protocol_from_json, protocol_to_json
 from comma_data.errors import ConfigError
 from comma_data.formulas import ATOMIC_NUMBERS, classify
 from comma_data.names import names_target
-from comma_data.protocol import PLACEHOLDER, VIEWS, Operation, Protocol, steps, with_view
+from comma_data.protocol import PLACEHOLDER, VIEWS, Operation, Protocol, plain_steps, steps, with_view
+from comma_data.protocol_json import protocol_from_json, protocol_to_json
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,10 +101,33 @@ def test_with_view_retells_texts_and_drops_what_has_nothing_to_tell(make):
         provenance={"text": ({"doi": "1"}, {"doi": "2"}, {"doi": "3"})},
     )
     told = with_view(sample, "operations")
-    assert told.fields["text"] == (steps(make["barium_titanate"](), "operations"), ("kept",))
-    assert [p["doi"] for p in told.provenance["text"]] == ["1", "3"]
-    assert told.annotations["text"] == (make["barium_titanate"](), None)
+    assert told.fields["text"] == (steps(make["barium_titanate"](), "operations"),)
+    assert [p["doi"] for p in told.provenance["text"]] == ["1"]
+    assert told.annotations["text"] == (make["barium_titanate"](),)
     assert len(with_view(sample, "masked").fields["text"]) == 3
+
+
+@pytest.mark.parametrize(("group", "expected"), [("NaCl", "[target] from NaOH."), ("?x-1", "NaCl from NaOH.")])
+def test_with_view_hides_the_target_of_a_text_as_it_was_written(make, group, expected):
+    sample = make["sample"](
+        "a",
+        fields={"text": (("NaCl from NaOH.",),)},
+        annotations={},
+        groups={"formula": group, "material": "a"},
+        provenance={"text": ({"doi": "1"},)},
+    )
+    assert with_view(sample, "precursors").fields["text"] == ((expected,),)
+    assert "text" not in with_view(sample, "operations").fields
+    with pytest.raises(ConfigError, match="title"):
+        with_view(sample, "title")
+    with pytest.raises(ConfigError, match="title"):
+        plain_steps(("NaCl",), "NaCl", "title")
+
+
+def test_amounts_that_were_weighed_in_say_so(make):
+    protocol = replace(make["barium_titanate"](), weighed=True)
+    assert steps(protocol, "amounts")[-1] == "Amounts weighed in: 1 mol BaCO3, 1 mol TiO2."
+    assert steps(replace(protocol, target=""), "precursors")[0].startswith("Milled BaCO3, TiO2 and BaTiO3")
 
 
 def test_with_view_leaves_no_empty_modality(make):

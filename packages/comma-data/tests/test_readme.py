@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from comma_data.config import read_build
 from comma_data.manifest import Counts
 from comma_data.split import fold
 from comma_data.writer import Description, write
@@ -22,3 +23,12 @@ def test_the_example_runs(make, tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert "[compound]" in printed
     assert "structure" in printed
+
+
+def test_the_build_in_the_readme_is_one(tmp_path):
+    (text,) = re.findall(r"```toml\n(.*?)```", README.read_text(), re.DOTALL)
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    described = read_build(str(path))
+    assert described.micrographs[0].pattern is not None
+    assert described.simulate.defects == 8

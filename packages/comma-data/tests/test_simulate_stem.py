@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from comma_data.errors import ConfigError, StructureError
 from comma_data.simulate import stem
-from comma_data.simulate.conditions import Conditions, conditions
-from comma_data.simulate.projection import common_zones, frame, full_cell, slab
+from comma_data.simulate.conditions import Conditions, conditions, during, session
+from comma_data.simulate.detector import TOP, detect
+from comma_data.simulate.projection import Cloud, common_zones, fill, frame, full_cell, view
 
 STILL = Conditions(
     field_nm=3.0,
@@ -125,7 +126,8 @@ def test_probe_width_and_signal_of_one_atom():
 def test_every_atom_of_the_box_is_there(name, zone):
     structure = CRYSTALS[name]
     box = (6.0, 6.4, 9.0)
-    positions, numbers = slab(structure, zone=zone, box_nm=box, offset=STILL.offset)
+    found = fill(view(structure, zone), box, STILL.offset)
+    positions, numbers = found.positions, found.numbers
     density = len(structure["numbers"]) / abs(np.linalg.det(0.1 * structure["cell"]))
     assert len(positions) == pytest.approx(density * np.prod(box), rel=0.08)
     assert len(np.unique(positions.round(6), axis=0)) == len(positions)
@@ -185,8 +187,8 @@ def test_the_form_of_an_image(structure, seed):
     pixels = made["pixels"]
     assert pixels.shape == (96, 96)
     assert pixels.dtype == np.uint16
-    assert pixels.max() == stem.TOP < 65_535
-    assert (pixels == stem.TOP).sum() < 10
+    assert pixels.max() == TOP < 65_535
+    assert (pixels == TOP).sum() < 10
     assert len(np.unique(pixels)) > (250 if structure["periodic"].all() else 100)
     assert made["nm_per_pixel"] == pytest.approx(conditions(seed).field_nm / 96)
     assert 2.5 <= 96 * made["nm_per_pixel"] <= 3.5
@@ -210,7 +212,7 @@ def test_noise_falls_with_the_dose():
     spread = {}
     for dose in (25, 2500):
         empty = np.ones((96, 96))
-        made = stem.detect(empty, replace(STILL, dose=dose), np.random.default_rng(0)).astype(float)
+        made = detect(empty, replace(STILL, dose=dose), np.random.default_rng(0)).astype(float)
         spread[dose] = made.std() / made.mean()
     assert spread[25] == pytest.approx(1 / np.sqrt(25), rel=0.1)
     assert spread[2500] == pytest.approx(1 / np.sqrt(2500), rel=0.1)
@@ -218,7 +220,7 @@ def test_noise_falls_with_the_dose():
 
 def test_a_slab_repeats_only_in_its_plane():
     sheet = crystal([42], [[0, 0, 0]], [[3.2, 0, 0], [0, 3.2, 0], [0, 0, 0]], (True, True, False))
-    positions, _ = slab(sheet, zone=(0, 0, 1), box_nm=(2.0, 2.0, 5.0), offset=(0.0, 0.0, 0.0))
+    positions = fill(view(sheet, (0, 0, 1)), (2.0, 2.0, 5.0), (0.0, 0.0, 0.0)).positions
     assert np.unique(positions[:, 2].round(9)).size == 1
     assert len(positions) == 49
     assert abs(np.linalg.det(full_cell(sheet))) == pytest.approx(3.2**2)
@@ -247,3 +249,27 @@ def test_impossible_requests_are_refused():
     with pytest.raises(StructureError) as caught:
         stem.image(sliver, seed=0, zone=(0, 0, 1))
     assert caught.value.code == "too-many-atoms"
+
+
+def test_a_cloud_of_atoms_looks_like_the_structure_that_it_was_cut_from():
+    under = replace(conditions(4), tilt_mrad=(0.0, 0.0))
+    edge = 1.5 * under.field_nm
+    cloud = fill(view(HEXAGONAL, (1, 0, 0)), (edge, edge, under.thickness_nm), under.offset)
+    made = stem.micrograph(cloud, under=under, rng=np.random.default_rng([4, 1]))
+    straight = stem.image(HEXAGONAL, seed=4, zone=(1, 0, 0), under=under)
+    np.testing.assert_allclose(made["pixels"].astype(float), straight["pixels"], atol=2)
+    assert made["nm_per_pixel"] == straight["nm_per_pixel"]
+
+
+def test_an_empty_field_is_only_noise():
+    nothing = Cloud(positions=np.empty((0, 3)), numbers=np.empty(0, dtype=int))
+    made = stem.micrograph(nothing, under=conditions(1), rng=np.random.default_rng(0), size=32)
+    assert made["pixels"].shape == (32, 32)
+
+
+def test_images_of_a_session_share_what_a_session_keeps():
+    kept = session(0, 3)
+    one, other = (during(kept, np.random.default_rng(i)) for i in range(2))
+    assert one.dose == other.dose == kept.dose
+    assert one.rotation != other.rotation
+    assert session(0, 3) == kept != session(0, 4)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 from comma_data.errors import ConfigError, StructureError
-from comma_data.simulate.xrd import CU_K_ALPHA, lines, pattern
+from comma_data.simulate.reflections import CU_K_ALPHA, lines
+from comma_data.simulate.xrd import pattern
 
 SILICON = 5.4309
 
@@ -152,6 +153,7 @@ def test_a_range_without_reflections_is_refused():
         {"size_nm": 0.0},
         {"step": -0.02},
         {"instrument": -1.0},
+        {"strain": float("nan")},
         {"counts": 100.0},
         {"counts": 0.0, "seed": 1},
     ],

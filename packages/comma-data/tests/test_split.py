@@ -79,7 +79,7 @@ def test_counts_add():
 
 def test_the_audit_counts_what_it_compared(make):
     parts = {"train": [texts(make, "a", ("10/1", "p1"))], "test": [texts(make, "b", ("10/2", "p2"), formula="KCl")]}
-    assert audit(parts) == {"formula": 2, "doi": 2, "paragraph": 2}
+    assert audit(parts) == {"formula": 2, "image_frame": 0, "specimen": 0, "doi": 2, "paragraph": 2}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ from typing import Any
 
 import torch
 from comma_data.configfile import dump_toml, load
-from comma_data.split import SALT
 from comma_encoders.model import AlignedModel
 
 from comma_align import __version__
@@ -44,7 +43,12 @@ def about(run: Run, source: Source, data: Path) -> dict[str, Any]:
     return {
         "run": run.name,
         "data": {"path": str(data.resolve()), "name": source.manifest.name, "data_hash": source.manifest.data_hash},
-        "split": {"salt": SALT, "test_fold": source.split.test_fold, "validation_fold": source.split.validation_fold},
+        "split": {
+            "by": source.manifest.split.get("by", "formula"),
+            "salt": source.manifest.split_salt,
+            "test_fold": source.split.test_fold,
+            "validation_fold": source.split.validation_fold,
+        },
         "groups_seen": source.groups_seen,
         "samples": {"train": len(source.train), "validation": len(source.validation)},
         "texts_removed": {"doi": source.removed.doi, "paragraph": source.removed.paragraph},

@@ -18,6 +18,7 @@ def ensure_data(data: Path, *, may_build: bool) -> Path:
     """
     from comma_data.build import build  # noqa: PLC0415  pymatgen
     from comma_data.config import CONFIGS, read_build  # noqa: PLC0415
+    from comma_data.pool import Processes  # noqa: PLC0415
     from comma_data.progress import Printer  # noqa: PLC0415
 
     if (data / "manifest.json").is_file():
@@ -29,6 +30,6 @@ def ensure_data(data: Path, *, may_build: bool) -> Path:
         raise RunError(f"there is no data set in {data}; make it with: comma data build {data.name} --root DIR")
     print(f"{data} is not there yet: building the set {data.name!r} that comes with comma-data", file=sys.stderr)
     progress = Printer()
-    build(plan, root=None, out=data, progress=progress)
+    build(plan, root=None, out=data, engine=Processes(workers=2), progress=progress)
     progress.close()
     return data

@@ -8,7 +8,7 @@ from typing import Any
 from comma_data.protocol import with_view
 from comma_data.sample import Sample
 from comma_data.shards import ShardSet
-from comma_data.split import Removed, Split, group_hash, without_leaks
+from comma_data.split import Removed, Split, group_hash, group_of, without_leaks
 from comma_encoders.batch import collate, group_code
 from comma_encoders.modality import get
 from comma_encoders.types import Batch
@@ -30,8 +30,8 @@ class Source:
 
     @property
     def groups_seen(self) -> list[str]:
-        """Hashes of the formulas that training sees, for the model's manifest."""
-        return sorted({group_hash(sample.groups["formula"]) for sample in self.train})
+        """Hashes of the groups (by default formulas) that training sees, for the model's manifest."""
+        return sorted({group_hash(group_of(sample)) for sample in self.train})
 
 
 def _useful(sample: Sample, modalities: Sequence[str]) -> bool:
@@ -50,7 +50,8 @@ def open_source(data: Path, run: Run) -> Source:
     split = Split(test_fold=run.test_fold)
     part = [split.part(row.fold) for row in shards.rows]
     held_out = frozenset(h for row, p in zip(shards.rows, part, strict=True) if p != "train" for h in row.origins)
-    cleaned = [without_leaks(shards[i], held_out) for i, p in enumerate(part) if p == "train"]
+    ours = [i for i, p in enumerate(part) if p == "train"]
+    cleaned = [without_leaks(shards.read(i, modalities=run.modalities), held_out) for i in ours]
     train = [sample for sample, _ in cleaned if _useful(sample, run.modalities)]
     if not train:
         found = sorted({m for row in shards.rows for m in row.modalities})
@@ -61,7 +62,11 @@ def open_source(data: Path, run: Run) -> Source:
         manifest=shards.manifest,
         split=split,
         train=train,
-        validation=[s for i, p in enumerate(part) if p == "validation" and _useful(s := shards[i], run.modalities)],
+        validation=[
+            sample
+            for i, p in enumerate(part)
+            if p == "validation" and _useful(sample := shards.read(i, modalities=run.modalities), run.modalities)
+        ],
         removed=sum((removed for _, removed in cleaned), Removed()),
     )
 

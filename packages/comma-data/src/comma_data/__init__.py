@@ -1,3 +1,3 @@
 """Build, check and read aligned materials data."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

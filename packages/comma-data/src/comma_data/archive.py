@@ -1,85 +1,72 @@
-"""Files of a folder or a tar archive, one at a time; nothing is extracted to disk and no link is followed."""
+"""Files of a folder or an archive, one at a time; nothing is extracted to disk, and no link in an archive followed."""
 
-import tarfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import IO
 
+from comma_data.archive_tar import tar_members
+from comma_data.archive_zip import zip_members
 from comma_data.errors import DataError
 from comma_data.sample import Refusal
+from comma_data.wanted import LARGEST_FILE, Member, Wanted
 
-ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
-LARGEST_FILE = 5_000_000
-"""Bytes of one file."""
-LARGEST_RATIO = 200
-"""An archive that unpacks to more than this many times its size, beyond 64 MiB, is taken for a bomb."""
-_SLACK = 64 * 2**20
-
-Member = tuple[str, bytes]
-"""(path inside the folder or archive, content)."""
+TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
+ARCHIVES = (*TARS, ".zip")
 
 
-def members(path: Path, ending: str, source: str) -> Iterator[Member | Refusal]:
-    """Every file with this ending: of a folder (and of the archives in it), of an archive, or the file itself.
+def members(  # noqa: PLR0913 - which files, by name
+    path: Path,
+    endings: tuple[str, ...],
+    source: str,
+    *,
+    prefixes: tuple[str, ...] = (),
+    largest: int = LARGEST_FILE,
+    but: Collection[Path] = (),
+) -> Iterator[Member | Refusal]:
+    """Every file of these names: of a folder (and of the archives in it), of an archive, or the file itself.
 
-    Files come in the order of their names in a folder and in stored order in an archive. A member that is no plain
-    file, or is larger than `LARGEST_FILE`, becomes a `Refusal`.
+    Files come in the order of their paths in a folder and in stored order in an archive. A file that is compressed by
+    itself (`.gz`, `.xz`, `.bz2`) comes unpacked. What cannot be taken becomes a `Refusal`: `file-too-large`,
+    `damaged-file`, `not-a-file`; in archives also `path-absolute`, `path-traversal`, `member-link`, `member-device`,
+    `member-fifo`, `member-encrypted`, `member-bomb`, and `nested-archive` for an archive inside one.
 
     Args:
         path: Folder, archive or file.
-        ending: Of the file name, in lower case, e.g. `.cif`.
+        endings: Of the file names, in lower case, e.g. `.cif`.
         source: Who asks; it stands in refusals.
+        prefixes: Of other file names that are wanted, in lower case, e.g. `poscar`.
+        largest: Bytes of one file, unpacked.
+        but: Folders and files below the path that are left out.
 
     Raises:
-        DataError: The path does not exist, or an archive is damaged or unpacks to an absurd size.
+        DataError: The path does not exist, or an archive is damaged or unpacks to an absurd size: as an unknown part
+            of it is lost, nothing can be said of the whole.
     """
+    wanted = Wanted(source=source, endings=endings, prefixes=prefixes, largest=largest)
     if path.is_dir():
-        files = (file for file in sorted(path.rglob("*")) if file.is_file())
-        for file in files:
-            if _is(file, (ending, *ARCHIVES)):
-                yield from members(file, ending, source)
-    elif not path.is_file():
+        for file in sorted(path.rglob("*")):
+            if any(file.is_relative_to(other) for other in but):
+                continue
+            if not file.is_dir() and (wanted.matches(file.name) or is_archive(file.name)):
+                yield from _of_file(file, str(file.relative_to(path)), wanted)
+    elif not path.exists():
         raise DataError(f"{path}: no such file or folder")
-    elif _is(path, ARCHIVES):
-        yield from _of_archive(path, ending, source)
-    elif path.stat().st_size > LARGEST_FILE:
-        yield _too_large(source, path.name, path.stat().st_size)
     else:
-        yield path.name, path.read_bytes()
+        yield from _of_file(path, path.name, wanted)
 
 
-def _of_archive(path: Path, ending: str, source: str) -> Iterator[Member | Refusal]:
-    budget = _SLACK + LARGEST_RATIO * path.stat().st_size
-    try:
-        with tarfile.open(path, mode="r|*") as tar:
-            for info in tar:
-                budget -= info.size
-                if budget < 0:
-                    raise DataError(
-                        f"{path}: unpacks to more than {LARGEST_RATIO} times its size; unpack it yourself and give the"
-                        " folder, if you trust it"
-                    )
-                if info.name.lower().endswith(ending) and not info.isdir():
-                    yield _member(tar, info, source)
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise DataError(f"{path}: damaged archive ({error}); fetch it again") from error
+def is_archive(name: str) -> bool:
+    """Whether a file of this name holds files."""
+    return name.lower().endswith(ARCHIVES)
 
 
-def _member(tar: tarfile.TarFile, info: tarfile.TarInfo, source: str) -> Member | Refusal:
-    if not info.isreg():
-        return Refusal(
-            source=source, key=info.name, code="not-a-file", message="a link or device in an archive; pack the file"
-        )
-    if info.size > LARGEST_FILE:
-        return _too_large(source, info.name, info.size)
-    file: IO[bytes] | None = tar.extractfile(info)
-    return info.name, file.read() if file else b""
-
-
-def _too_large(source: str, key: str, size: int) -> Refusal:
-    return Refusal(source=source, key=key, code="file-too-large", message=f"{size} bytes: at most {LARGEST_FILE}")
-
-
-def _is(path: Path, endings: tuple[str, ...]) -> bool:
-    return path.name.lower().endswith(endings)
+def _of_file(path: Path, name: str, wanted: Wanted) -> Iterator[Member | Refusal]:
+    if not path.is_file():
+        yield wanted.refused(name, "not-a-file", "a device, pipe or broken link; put the file there")
+    elif path.name.lower().endswith(TARS):
+        yield from tar_members(path, wanted, is_archive)
+    elif is_archive(path.name):
+        yield from zip_members(path, wanted, is_archive)
+    elif path.stat().st_size > wanted.largest:
+        yield wanted.too_large(name, path.stat().st_size)
+    else:
+        yield wanted.member(name, path.read_bytes())

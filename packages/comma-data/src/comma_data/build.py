@@ -1,27 +1,27 @@
-"""A build from one end to the other: sources, curation, joining, simulation, shards."""
+"""A build from one end to the other: sources, curation, duplicates, joining, splitting, simulation, shards."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 import comma_data
-from comma_data.archive import ARCHIVES
 from comma_data.codec import SCHEMA
 from comma_data.config import Build
 from comma_data.curate import Curated, curate
-from comma_data.errors import ConfigError, DataError, RefusedError, ShardError
-from comma_data.join import Joined, join
-from comma_data.manifest import MANIFEST, Manifest, file_sha256
-from comma_data.pool import ordered_map
-from comma_data.properties import FILE
-from comma_data.sample import Record, Refusal, Sample
+from comma_data.duplicates import CODE as DUPLICATE
+from comma_data.duplicates import without_duplicates
+from comma_data.errors import ConfigError, RefusedError, ShardError
+from comma_data.folds import audits, regrouped
+from comma_data.inputs import Table, below, hashes, tables
+from comma_data.join import Joined, Pairs, join
+from comma_data.manifest import MANIFEST, Manifest
+from comma_data.pool import Engine, Serial
+from comma_data.sample import Record, Refusal
 from comma_data.simulated import simulator
-from comma_data.sources import recipes, structures, textbook
+from comma_data.sources import textbook
 from comma_data.writer import Description, write
-
-TEXTBOOK = Path(__file__).parent / "textbook"
-"""The tables of the crystals that come with the package."""
 
 Progress = Callable[[str, int], None]
 """Called with what is being done and how many records that makes."""
@@ -39,14 +39,21 @@ class Prepared:
     joined: Joined
 
 
-def build(build: Build, *, root: Path | None, out: Path, workers: int = 2, progress: Progress = silent) -> Manifest:
+def build(
+    build: Build,
+    *,
+    root: Path | None,
+    out: Path,
+    engine: Engine = Serial(),  # noqa: B008 - frozen
+    progress: Progress = silent,
+) -> Manifest:
     """Build a data set; one that stands in `out` already, made from the same files in the same way, is left alone.
 
     Args:
         build: What to build.
         root: Folder of the foreign data; None for a build that reads none.
-        out: Folder to write.
-        workers: Processes that parse and simulate; 0 works in this one.
+        out: Folder to write. What an interrupted build of the same files finished there is kept.
+        engine: What parses, matches and simulates.
         progress: Is told how far it is.
 
     Raises:
@@ -55,33 +62,52 @@ def build(build: Build, *, root: Path | None, out: Path, workers: int = 2, progr
         DataError: A source cannot be read.
         StorageError: The disk does not take a file.
     """
-    inputs = input_hashes(build, root)
+    inputs = hashes(build, root)
     present = existing(build, inputs, out)
     if present is not None:
         return present
-    prepared = prepare(build, root=root, workers=workers, progress=progress)
+    prepared = prepare(build, root=root, engine=engine, progress=progress)
     check_refused(build, prepared.curated)
+    samples = prepared.joined.samples
     description = Description(
         name=build.name,
         build=build.model_dump(mode="json"),
         inputs=inputs,
         counts=prepared.curated.counts,
         joined=prepared.joined.counts,
-        split_salt=build.salt,
+        split_salt=build.split.salt,
+        split={"by": build.split.by, "salt": build.split.salt, "audit": audits(samples, by=build.split.by)},
+        refused=prepared.curated.refused,
     )
-    samples = _counted(_simulated(build, prepared.joined.samples, workers), "written", progress)
-    return write(samples, out, description, samples_per_shard=build.samples_per_shard)
+    return write(
+        _counted(samples, "written", progress),
+        out,
+        description,
+        samples_per_shard=build.samples_per_shard,
+        finish=simulator(build.simulate, samples),
+        engine=engine,
+    )
 
 
-def prepare(build: Build, *, root: Path | None, workers: int = 2, progress: Progress = silent) -> Prepared:
-    """Read, curate and join, without writing.
+def prepare(
+    build: Build,
+    *,
+    root: Path | None,
+    engine: Engine = Serial(),  # noqa: B008 - frozen
+    progress: Progress = silent,
+) -> Prepared:
+    """Read, curate, join and split, without writing.
 
     Raises:
-        ConfigError: The root is missing.
+        ConfigError: The root is missing, or a table of pairs or groups cannot be used.
         DataError: A source cannot be read.
     """
-    curated = curate(_counted(_records(build, root, workers), "read", progress), build.guard)
-    return Prepared(curated=curated, joined=join(curated.accepted, salt=build.salt))
+    curated = curate(_counted(_records(build, root, engine), "read", progress), build.guard)
+    if build.duplicates == "match":
+        curated = without_duplicates(curated, engine=engine, progress=progress)
+    joined = join(curated.accepted, pairs=_pairs(build, root), salt=build.split.salt)
+    samples = regrouped(joined.samples, build.split, root=root, engine=engine)
+    return Prepared(curated=curated, joined=replace(joined, samples=samples))
 
 
 def check_refused(build: Build, curated: Curated) -> None:
@@ -92,18 +118,20 @@ def check_refused(build: Build, curated: Curated) -> None:
     """
     if not curated.accepted:
         raise RefusedError(f"build {build.name}: no record was accepted{_examples(curated.refused)}")
-    limits = {structures.SOURCE: build.max_refused, recipes.SOURCE: build.max_refused_recipes}
-    for source, limit in limits.items():
-        share = curated.counts[source].refused_share if source in curated.counts else 0.0
+    for table in tables(build):
+        counts = curated.counts.get(table.label)
+        limit = table.source.max_refused
+        faulty = {code: number for code, number in counts.refused.items() if code != DUPLICATE} if counts else {}
+        share = sum(faulty.values()) / counts.read if counts else 0.0
         if share > limit:
-            refused = [refusal for refusal in curated.refused if refusal.source == source]
+            refused = [r for r in curated.refused if r.source == table.label and r.code != DUPLICATE]
             raise RefusedError(
-                f"build {build.name}: {share:.1%} of the {source} were refused, at most {limit:.1%} are allowed;"
+                f"build {build.name}: {share:.1%} of the {table.label} were refused, at most {limit:.1%} are allowed;"
                 f" correct the files, or raise the limit if you can do without these{_examples(refused)}"
             )
 
 
-def existing(build: Build, inputs: dict[str, str], out: Path) -> Manifest | None:
+def existing(build: Build, inputs: Mapping[str, str], out: Path) -> Manifest | None:
     """The manifest in `out` if it is what this build would write, None where there is no data set.
 
     Raises:
@@ -121,71 +149,30 @@ def existing(build: Build, inputs: dict[str, str], out: Path) -> Manifest | None
     return manifest
 
 
-def input_hashes(build: Build, root: Path | None) -> dict[str, str]:
-    """File that the build reads, relative to the root -> its sha256.
-
-    Raises:
-        ConfigError: The root, or a path below it, is missing or empty.
-    """
-    tables = sorted(TEXTBOOK.rglob("*.toml")) if build.textbook else []
-    hashes = {str(path.relative_to(TEXTBOOK.parent)): file_sha256(path) for path in tables}
-    for path in _source_paths(build, root):
-        for file in _files(path):
-            hashes[str(file.relative_to(root or "."))] = file_sha256(file)
-    return hashes
-
-
-def _source_paths(build: Build, root: Path | None) -> list[Path]:
-    """Paths of the build's sources; each exists and holds something."""
-    paths = []
-    for name, source in (("structures", build.structures), ("recipes", build.recipes)):
-        if source is None:
-            continue
-        path = _below(root, source.path, build.name)
-        if _files(path):
-            paths.append(path)
-        elif not getattr(source, "optional", False):
-            raise ConfigError(
-                f"build {build.name}: no {name} in {path}; check --root (or COMMA_DATA), or {name}.path in the build"
-            )
-    return paths
-
-
-def _below(root: Path | None, path: str, name: str) -> Path:
-    if root is None:
-        raise ConfigError(f"build {name} reads foreign data: give its folder with --root, or in COMMA_DATA")
-    if not root.is_dir():
-        raise ConfigError(f"root {root}: no such folder; give another --root, or set COMMA_DATA")
-    return root / path
-
-
-def _files(path: Path) -> list[Path]:
-    endings = (".cif", ".json", ".json.xz", FILE, *ARCHIVES)
-    found = sorted(path.rglob("*")) if path.is_dir() else [path]
-    return [file for file in found if file.is_file() and file.name.lower().endswith(endings)]
-
-
-def _records(build: Build, root: Path | None, workers: int) -> Iterator[Record | Refusal]:
+def _records(build: Build, root: Path | None, engine: Engine) -> Iterator[Record | Refusal]:
     if build.textbook:
         yield from textbook.read()
-    present = _source_paths(build, root)
-    if build.structures is not None:
-        path = _below(root, build.structures.path, build.name)
-        yield from structures.read(
-            path, targets=build.structures.targets, origin=build.structures.origin, workers=workers
-        )
-    if build.recipes is not None and (path := _below(root, build.recipes.path, build.name)) in present:
-        yield from recipes.read(path)
+    for table in tables(build):
+        folder = below(root, table, build.name)
+        if folder is not None:
+            yield from _labelled(table, table.read(folder, engine))
 
 
-def _simulated(build: Build, samples: Iterable[Sample], workers: int) -> Iterable[Sample]:
-    if not build.simulate.patterns and not build.simulate.images:
-        return samples
-    return ordered_map(simulator(build.simulate), samples, workers=workers, on_death=_died)
+def _labelled(table: Table, items: Iterable[Record | Refusal]) -> Iterator[Record | Refusal]:
+    """Under the table's own name, where several tables are of one kind."""
+    for item in items:
+        yield replace(item, source=table.label) if item.source == table.kind else item
 
 
-def _died(sample: Sample) -> Sample:
-    raise DataError(f"sample {sample.id}: the process that simulated it died; report the structure to comma-data")
+def _pairs(build: Build, root: Path | None) -> Pairs:
+    if build.pairs is None:
+        return ()
+    path = (root or Path()) / build.pairs
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return tuple((row["structure"], row["other"]) for row in csv.DictReader(file, strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
+        raise ConfigError(f"pairs {path}: {error!r}; give a CSV file with the columns structure and other") from error
 
 
 def _counted(items: Iterable, what: str, progress: Progress) -> Iterator:

@@ -3,17 +3,20 @@
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import gemmi
 import numpy as np
-from pymatgen.core import Structure
 from pymatgen.io.cif import CifParser
 
 from comma_data.errors import StructureError
 from comma_data.formulas import ATOMIC_NUMBERS, classify, reduced
+from comma_data.pool import TooSlowError
 from comma_data.sample import RawStructure
+from comma_data.structure_formats.resolve import Disorder, resolve
+from comma_data.structure_formats.sites import Sites, Species, Unread, cartesian, full, text_of
 
 _CELL = [f"_cell_{name}" for name in ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")]
 _OPERATIONS = ("_space_group_symop_operation_xyz", "_space_group_symop.operation_xyz", "_symmetry_equiv_pos_as_xyz")
@@ -33,23 +36,42 @@ class CifStructure:
     """Reduced formula that the file states, None where it states none that can be read."""
 
 
-def read_cif(text: str) -> Iterator[CifStructure]:
+def read_cif(text: str, *, disorder: Disorder = "refuse") -> Iterator[CifStructure]:
     """The structures of a CIF file, one per data block that lists atoms; atoms in the order of the file.
 
     Coordinates are Cartesian in pymatgen's orientation: c along z, a in the x-z plane.
 
     Raises:
-        StructureError: Code `cif-syntax`, `no-atoms`, `disordered`, `unknown-element` or `cif-unreadable`.
+        StructureError: Code `cif-syntax`, `no-atoms`, `cif-unreadable`, or one of `resolve`.
     """
+    for found in _blocks(text):
+        if isinstance(found, Unread):
+            raise found.error
+        resolved = resolve(found, disorder)
+        yield CifStructure(block=found.name, structure=resolved.structure, formula=resolved.formula)
+
+
+def parse_cif(data: bytes) -> Iterator[Sites | Unread]:
+    """As `read_cif`, before anything is decided about the sites; a block that cannot be read is `Unread`.
+
+    Raises:
+        StructureError: Code `not-utf-8`, `cif-syntax` or `no-atoms`.
+    """
+    return _blocks(text_of(data))
+
+
+def _blocks(text: str) -> Iterator[Sites | Unread]:
     try:
-        blocks = [block for block in gemmi.cif.read_string(text) if block.find_loop("_atom_site_fract_x")]
+        blocks = [block for block in gemmi.cif.read_string(text) if _lists_atoms(block)]
     except (ValueError, RuntimeError) as error:
         raise StructureError("cif-syntax", f"not a CIF file: {' '.join(str(error).split())}") from error
     if not blocks:
         raise StructureError("no-atoms", "no data block lists atoms with fractional coordinates")
     for block in blocks:
-        structure = _plain(block) or _with_pymatgen(block)
-        yield CifStructure(block=block.name, structure=structure, formula=_stated_formula(block))
+        try:
+            yield _plain(block) or _with_pymatgen(block)
+        except StructureError as error:
+            yield Unread(name=block.name, error=error)
 
 
 def cell_matrix(parameters: np.ndarray) -> np.ndarray:
@@ -70,7 +92,12 @@ def cell_matrix(parameters: np.ndarray) -> np.ndarray:
     )
 
 
-def _plain(block: gemmi.cif.Block) -> RawStructure | None:
+def _lists_atoms(block: gemmi.cif.Block) -> bool:
+    """Whether any site has a coordinate; some databases write a block of `?` for what they do not know."""
+    return any(value not in {"?", "."} for value in block.find_values("_atom_site_fract_x"))
+
+
+def _plain(block: gemmi.cif.Block) -> Sites | None:
     """The structure where the block is P 1 and every site one full atom; None where that is not certain."""
     columns = [list(block.find_values(f"_atom_site_{name}")) for name in ("fract_x", "fract_y", "fract_z")]
     symbols = [_SYMBOL.fullmatch(gemmi.cif.as_string(s)) for s in block.find_values("_atom_site_type_symbol")]
@@ -84,7 +111,7 @@ def _plain(block: gemmi.cif.Block) -> RawStructure | None:
     if not (occupied and sound and all(s and s[1] in ATOMIC_NUMBERS for s in symbols)):
         return None
     cell = cell_matrix(parameters)
-    return _raw([s[1] for s in symbols if s], [_charge(s) for s in symbols if s], fractional @ cell, cell)
+    return _sites(block, [full(s[1], _charge(s)) for s in symbols if s], cartesian(fractional, cell), cell)
 
 
 def _is_p1(block: gemmi.cif.Block) -> bool:
@@ -105,41 +132,38 @@ def _charge(symbol: re.Match[str]) -> float | None:
     return float((symbol[3] or "") + (symbol[2] or "1")) if symbol[3] else None
 
 
-def _with_pymatgen(block: gemmi.cif.Block) -> RawStructure:
-    """The structure as pymatgen builds it from the symmetry operations; partial occupancies are refused."""
+def _with_pymatgen(block: gemmi.cif.Block) -> Sites:
+    """The structure as pymatgen builds it from the symmetry operations."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what pymatgen merely suspects, the guard decides
             parser = CifParser(io.StringIO(block.as_string()))
             structure = parser.parse_structures(primitive=False, on_error="raise")[0]
+            species = [tuple(_species(one, float(share)) for one, share in site.species.items()) for site in structure]
+            return _sites(block, species, structure.cart_coords, structure.lattice.matrix)
+    except TooSlowError:
+        raise
     except Exception as error:  # malformed files make it raise nearly any type
         raise StructureError("cif-unreadable", f"block {block.name}: {' '.join(str(error).split())[:300]}") from error
-    if not structure.is_ordered:
-        raise StructureError("disordered", f"block {block.name}: partly occupied sites; give an ordered model")
-    return _from_pymatgen(structure, block.name)
 
 
-def _from_pymatgen(structure: Structure, name: str) -> RawStructure:
-    species = [site.specie for site in structure]
-    elements = [getattr(s, "element", s) for s in species]
-    symbols = [getattr(e, "name", str(e)) for e in elements]  # of the isotopes D and T, `symbol` would be H
-    strange = sorted({s for s in symbols if s not in ATOMIC_NUMBERS})
-    if strange:
-        raise StructureError("unknown-element", f"block {name}: {', '.join(strange)}; give symbols from H to Og")
-    charges = [getattr(s, "oxi_state", None) for s in species]
-    return _raw(symbols, charges, structure.cart_coords, structure.lattice.matrix)
+def _species(one: Any, share: float) -> Species:
+    element = getattr(one, "element", one)
+    symbol = getattr(element, "name", str(element))  # of the isotopes D and T, `symbol` would be H
+    return symbol, getattr(one, "oxi_state", None), share
 
 
-def _raw(symbols: list[str], charges: list[float | None], positions: np.ndarray, cell: np.ndarray) -> RawStructure:
-    structure = RawStructure(
-        numbers=np.array([ATOMIC_NUMBERS[s] for s in symbols], dtype=np.int64),
-        positions=np.array(positions, dtype=float),
-        cell=np.array(cell, dtype=float),
+def _sites(
+    block: gemmi.cif.Block, species: Sequence[tuple[Species, ...]], positions: np.ndarray, cell: np.ndarray
+) -> Sites:
+    return Sites(
+        name=block.name,
+        species=species,
+        positions=positions,
+        cell=cell,
         periodic=np.ones(3, dtype=bool),
+        formula=_stated_formula(block),
     )
-    if charges and all(c is not None for c in charges):
-        structure["charges"] = np.array(charges, dtype=float)
-    return structure
 
 
 def _stated_formula(block: gemmi.cif.Block) -> str | None:

@@ -1,104 +1,132 @@
-"""A sample as the members of a shard, and back, without loss: one JSON document, and one npy file per large array."""
+"""A sample as the members of a shard, and back, without loss: JSON, and one npy file for each large array.
+
+`sample.json` has the id, groups, targets, structure and composition; every other modality has a document of its own
+(`text.json`, `image.json`), so that a reader takes only the bytes it asks for.
+"""
 
 import io
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+import re
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
+import orjson
 
+from comma_data import codec_v1
 from comma_data.errors import ShardError
-from comma_data.protocol import Operation, Protocol
+from comma_data.protocol import Protocol
+from comma_data.protocol_json import protocol_from_json, protocol_to_json
 from comma_data.sample import RawStructure, Sample
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of what `encode` writes; `decode` reads this and all before it."""
 DOCUMENT = "sample.json"
-"""Extension of the JSON member."""
+"""Extension of the member that every sample has."""
+INLINE = frozenset({"structure", "composition"})
+"""Modalities inside of `sample.json`."""
 
-_ARRAY = "$array"
-_PROTOCOL = "$protocol"
-_TUPLE = "$tuple"
+_MODALITY = re.compile(r"[a-z][a-z0-9_]*")
+_ARRAY, _GRID, _PROTOCOL, _TUPLE = "$array", "$grid", "$protocol", "$tuple"
+_SHORT = 16
+"""Fewer values than this are not looked at as a grid."""
 
 
 def encode(sample: Sample) -> dict[str, bytes]:
     """Member extension (`sample.json`, `image-0.pixels.npy`, ...) -> bytes; the same sample gives the same bytes.
 
     Raises:
-        ValueError: A number is not finite, or a value has a type that the schema does not hold.
+        ValueError: A number is not finite, or a value has a type or a name that the schema does not hold.
     """
     members: dict[str, bytes] = {}
-    document = {
-        "schema": SCHEMA,
-        "id": sample.id,
-        "groups": dict(sample.groups),
-        "targets": dict(sample.targets),
-        "fields": {
-            modality: [_pack_value(modality, value, f"{modality}-{i}", members) for i, value in enumerate(values)]
-            for modality, values in sample.fields.items()
-        },
-        "annotations": {
-            modality: [_pack(value, f"{modality}-{i}.annotation", members) for i, value in enumerate(values)]
-            for modality, values in sample.annotations.items()
-        },
-        "provenance": {modality: [dict(v) for v in values] for modality, values in sample.provenance.items()},
-    }
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
-    return {DOCUMENT: text.encode(), **members}
+    strange = [m for part in (sample.fields, sample.annotations) for m in part if not _MODALITY.fullmatch(m)]
+    if strange:
+        raise ValueError(f"modality {strange[0]!r}: a name is a-z, 0-9 and _")
+    known = {*sample.fields, *sample.annotations, *sample.provenance}
+    apart = sorted(m for m in known - INLINE if _MODALITY.fullmatch(m))
+    for modality in apart:
+        members[f"{modality}.json"] = _json(_document(sample, {modality}, members))
+    inside = _document(sample, known.difference(apart), members)
+    head = {"schema": SCHEMA, "id": sample.id, "groups": dict(sample.groups), "targets": dict(sample.targets)}
+    return {DOCUMENT: _json({**head, "apart": apart, **inside}), **members}
 
 
-def decode(members: Mapping[str, bytes]) -> Sample:
+def decode(members: Mapping[str, bytes], *, modalities: Collection[str] | None = None) -> Sample:
     """The sample that `encode` made these members from.
+
+    Args:
+        members: Extension -> bytes; of modalities that are not asked for, they may be left out.
+        modalities: What to decode; None is everything.
 
     Raises:
         ShardError: A member is missing, of another kind than json and npy, or not what the schema says.
     """
-    strange = [name for name in members if name != DOCUMENT and not name.endswith(".npy")]
-    if strange or DOCUMENT not in members:
-        raise ShardError(f"members {', '.join(sorted(members))}: a sample has one {DOCUMENT} and else only .npy files")
+    if any(not name.endswith((".json", ".npy")) for name in members) or DOCUMENT not in members:
+        raise ShardError(f"members {', '.join(sorted(members))}: a sample has one {DOCUMENT}, and .json and .npy files")
     try:
-        document = json.loads(members[DOCUMENT])
+        document = orjson.loads(members[DOCUMENT])
+        if document["schema"] == 1:
+            return codec_v1.decode(document, members, modalities)
         if document["schema"] != SCHEMA:
-            raise ShardError(f"schema version {document['schema']!r}: this version of comma-data reads {SCHEMA}")
-        return _sample(document, members)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ShardError(f"{DOCUMENT} does not follow schema {SCHEMA}: {error!r}") from error
+            raise ShardError(f"schema version {document['schema']!r}: this version of comma-data reads 1 to {SCHEMA}")
+        return _sample(document, members, modalities)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ShardError(f"{DOCUMENT} does not follow its schema: {error!r}") from error
 
 
-def protocol_to_json(protocol: Protocol) -> dict[str, Any]:
-    """The protocol as JSON values."""
-    return asdict(protocol)
+def wanted(member: str, modalities: Collection[str] | None) -> bool:
+    """Whether a member has to be read for these modalities."""
+    return modalities is None or member == DOCUMENT or _of(member) in modalities
 
 
-def protocol_from_json(document: Mapping[str, Any]) -> Protocol:
-    """The protocol that `protocol_to_json` wrote, also after it went through JSON text.
-
-    Raises:
-        TypeError: A key is missing or unknown.
-    """
-    operations = tuple(_operation(o) for o in document["operations"])
-    amounts = tuple((name, moles) for name, moles in document["amounts"])
-    rest = {**document, "precursors": tuple(document["precursors"]), "operations": operations, "amounts": amounts}
-    return Protocol(**rest)
+def _of(member: str) -> str:
+    """`image` of `image.json` and of `image-0.pixels.npy`."""
+    return member.partition(".")[0].partition("-")[0]
 
 
-def _operation(document: Mapping[str, Any]) -> Operation:
-    lists = ("temperatures", "hours", "atmospheres", "media")
-    return Operation(**{**document, **{name: tuple(document[name]) for name in lists}})
+def _document(sample: Sample, modalities: Collection[str], members: dict[str, bytes]) -> dict[str, Any]:
+    """What these modalities hold; large arrays go to `members`."""
+    return {
+        "fields": {
+            m: [_pack_value(m, value, f"{m}-{i}", members) for i, value in enumerate(values)]
+            for m, values in sample.fields.items()
+            if m in modalities
+        },
+        "annotations": {
+            m: [_pack(value, f"{m}-{i}.annotation", members) for i, value in enumerate(values)]
+            for m, values in sample.annotations.items()
+            if m in modalities
+        },
+        "provenance": {m: [dict(v) for v in values] for m, values in sample.provenance.items() if m in modalities},
+    }
 
 
-def _sample(document: Mapping[str, Any], members: Mapping[str, bytes]) -> Sample:
+def _json(document: Any) -> bytes:
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _sample(document: Any, members: Mapping[str, bytes], modalities: Collection[str] | None) -> Sample:
+    apart = [m for m in document["apart"] if modalities is None or m in modalities]
+    parts = [document, *(orjson.loads(members[f"{m}.json"]) for m in apart)]
+    fields: dict[str, tuple[Any, ...]] = {}
+    annotations: dict[str, tuple[Any, ...]] = {}
+    provenance: dict[str, tuple[Mapping[str, str], ...]] = {}
+    for part in parts:
+        for modality, values in part["fields"].items():
+            if modalities is None or modality in modalities:
+                fields[modality] = tuple([_unpack_value(modality, value, members) for value in values])
+        for modality, values in part["annotations"].items():
+            annotations[modality] = tuple([_unpack(value, members) for value in values])
+        for modality, values in part["provenance"].items():
+            provenance[modality] = tuple(values)
     return Sample(
         id=document["id"],
-        fields={
-            modality: tuple(_unpack_value(modality, value, members) for value in values)
-            for modality, values in document["fields"].items()
-        },
+        fields=fields,
         groups=document["groups"],
         targets=document["targets"],
-        annotations={m: tuple(_unpack(v, members) for v in values) for m, values in document["annotations"].items()},
-        provenance={m: tuple(values) for m, values in document["provenance"].items()},
+        annotations=annotations,
+        provenance=provenance,
     )
 
 
@@ -119,60 +147,84 @@ def _unpack_value(modality: str, value: Any, members: Mapping[str, bytes]) -> An
 
 
 def _pack_structure(structure: RawStructure) -> dict[str, Any]:
-    """Flat lists: Python writes a float so that it reads back to the same bits."""
-    packed: dict[str, Any] = {
-        "numbers": np.asarray(structure["numbers"]).tolist(),
-        "positions": np.asarray(structure["positions"], dtype=float).ravel().tolist(),
-        "cell": np.asarray(structure["cell"], dtype=float).ravel().tolist(),
-        "periodic": np.asarray(structure["periodic"]).tolist(),
-    }
-    if "charges" in structure:
-        packed["charges"] = np.asarray(structure["charges"], dtype=float).tolist()
-    return packed
+    """Little-endian bytes in base 64 (cell, positions, charges, numbers): the same bits back, and nothing to parse."""
+    numbers, periodic = np.asarray(structure["numbers"]), np.asarray(structure["periodic"])
+    parts = [structure["cell"], structure["positions"], structure.get("charges", ())]
+    floats = np.concatenate([np.asarray(part).astype("<f8").ravel() for part in parts])
+    if not np.isfinite(floats).all():
+        raise ValueError("structure: a coordinate is not finite and so not JSON compliant")
+    if len(floats) != 9 + len(numbers) * (4 if "charges" in structure else 3) or periodic.shape != (3,):
+        raise ValueError("structure: numbers (n,), positions (n, 3), cell (3, 3), periodic (3,) do not fit together")
+    data = b2a_base64(floats.tobytes() + numbers.astype("<i8").tobytes(), newline=False).decode()
+    return {"atoms": len(numbers), "periodic": int(periodic @ (4, 2, 1)), "data": data}
 
 
 def _unpack_structure(packed: Mapping[str, Any]) -> RawStructure:
-    numbers = np.array(packed["numbers"], dtype=np.int64)
+    n = packed["atoms"]
+    floats = np.frombuffer(bytearray(a2b_base64(packed["data"])), "<f8")  # of a bytearray: the caller may write to it
     structure = RawStructure(
-        numbers=numbers,
-        positions=np.array(packed["positions"], dtype=float).reshape(len(numbers), 3),
-        cell=np.array(packed["cell"], dtype=float).reshape(3, 3),
-        periodic=np.array(packed["periodic"], dtype=bool),
+        numbers=floats[len(floats) - n :].view("<i8"),
+        positions=floats[9 : 9 + 3 * n].reshape(n, 3),
+        cell=floats[:9].reshape(3, 3),
+        periodic=_PERIODIC[packed["periodic"]].copy(),
     )
-    if "charges" in packed:
-        structure["charges"] = np.array(packed["charges"], dtype=float)
+    if len(floats) > 9 + 4 * n:
+        structure["charges"] = floats[9 + 3 * n : 9 + 4 * n]
     return structure
+
+
+_PERIODIC = tuple(np.array([bool(i & 4), bool(i & 2), bool(i & 1)]) for i in range(8))
 
 
 def _pack(value: Any, name: str, members: dict[str, bytes]) -> Any:
     """A value as JSON; arrays become members called by their place in the value."""
     if isinstance(value, np.ndarray):
-        buffer = io.BytesIO()
-        np.save(buffer, value, allow_pickle=False)
-        members[f"{name}.npy"] = buffer.getvalue()
-        return {_ARRAY: f"{name}.npy"}
+        return _pack_array(value, name, members)
     if isinstance(value, Protocol):
         return {_PROTOCOL: protocol_to_json(value)}
     if isinstance(value, Mapping):
-        return {str(k): _pack(v, f"{name}.{k}", members) for k, v in value.items()}
+        return {_escaped(str(k)): _pack(v, f"{name}.{k}", members) for k, v in value.items()}
     if isinstance(value, tuple):
         return {_TUPLE: [_pack(v, f"{name}.{i}", members) for i, v in enumerate(value)]}
     if isinstance(value, list):
         return [_pack(v, f"{name}.{i}", members) for i, v in enumerate(value)]
-    if value is None or isinstance(value, (str, bool, int, float)):
+    if value is None or isinstance(value, (str, bool, float)) or (isinstance(value, int) and abs(value) < 2**53):
         return value
     raise ValueError(f"{name}: a {type(value).__name__} cannot be stored; give numbers, text, lists or numpy arrays")
 
 
-def _unpack(packed: Any, members: Mapping[str, bytes]) -> Any:
+def _escaped(key: str) -> str:
+    """A key that cannot be taken for one of ours."""
+    return f"${key}" if key.startswith("$") else key
+
+
+def _pack_array(value: np.ndarray, name: str, members: dict[str, bytes]) -> dict[str, Any]:
+    """An even grid of float64 as first value, step and number, where that gives the same bits; else an npy member."""
+    if value.dtype == np.float64 and value.ndim == 1 and len(value) >= _SHORT and np.isfinite(value).all():
+        step = round(float(value[1] - value[0]), 9)
+        if _grid(float(value[0]), step, len(value)).tobytes() == value.tobytes():
+            return {_GRID: [float(value[0]), step, len(value)]}
+    buffer = io.BytesIO()
+    np.save(buffer, value, allow_pickle=False)
+    members[f"{name}.npy"] = buffer.getvalue()
+    return {_ARRAY: f"{name}.npy"}
+
+
+def _grid(first: float, step: float, number: int) -> np.ndarray:
+    return first + step * np.arange(number)
+
+
+def _unpack(packed: Any, members: Mapping[str, bytes]) -> Any:  # noqa: PLR0911 - one for each kind of value
     if isinstance(packed, list):
         return [_unpack(v, members) for v in packed]
     if not isinstance(packed, dict):
         return packed
     if _ARRAY in packed:
         return np.load(io.BytesIO(members[packed[_ARRAY]]), allow_pickle=False)
+    if _GRID in packed:
+        return _grid(*packed[_GRID])
     if _PROTOCOL in packed:
         return protocol_from_json(packed[_PROTOCOL])
     if _TUPLE in packed:
         return tuple(_unpack(v, members) for v in packed[_TUPLE])
-    return {k: _unpack(v, members) for k, v in packed.items()}
+    return {k.removeprefix("$"): _unpack(v, members) for k, v in packed.items()}

@@ -5,6 +5,7 @@ import difflib
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -83,13 +84,30 @@ def set_values(values: Mapping[str, Any], settings: Sequence[str]) -> dict[str, 
     changed: dict[str, Any] = copy.deepcopy(dict(values))
     for setting in settings:
         key, value = _split_setting(setting)
-        table = changed
+        table: Any = changed
         for part in key[:-1]:
-            table = table.setdefault(part, {})
-            if not isinstance(table, dict):
-                raise ConfigError(f"--set {setting}: {part} is a value, not a table")
-        table[key[-1]] = value
+            table = _inner(table, part, setting)
+        _only_table(table, setting)[key[-1]] = value
     return changed
+
+
+def _inner(table: Any, part: str, setting: str) -> Any:
+    """What stands under a key: a table, or a list of tables, of which a number names one."""
+    if isinstance(table, list) and part.isdigit() and int(part) < len(table):
+        return table[int(part)]
+    inner = _only_table(table, setting).setdefault(part, {})
+    if not isinstance(inner, dict) and not (isinstance(inner, list) and all(isinstance(i, dict) for i in inner)):
+        raise ConfigError(f"--set {setting}: {part} is a value, not a table")
+    return inner
+
+
+def _only_table(table: Any, setting: str) -> dict[str, Any]:
+    """The table, or the one table of a list."""
+    if isinstance(table, dict):
+        return table
+    if len(table) != 1:
+        raise ConfigError(f"--set {setting}: there are {len(table)} such tables; number one, e.g. structures.0.path=x")
+    return table[0]
 
 
 def dump_toml(model: BaseModel) -> str:
@@ -115,9 +133,16 @@ def key_lines(text: str) -> dict[Key, int]:
     """Key -> the line of a TOML text that sets it (first line 1); a table stands at its header."""
     lines: dict[Key, int] = {}
     table: Key = ()
+    several: Counter[Key] = Counter()
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _HEADER.match(line):
             table = _parts(header[1])
+            if line.lstrip().startswith("[["):
+                several[table] += 1
+                lines.setdefault(table, number)
+                table = (*table, str(several[table] - 1))
+            elif several[table[:1]]:  # a table inside of the last one of a list
+                table = (table[0], str(several[table[:1]] - 1), *table[1:])
             lines.setdefault(table, number)
         elif key := _KEY.match(line):
             lines.setdefault((*table, *_parts(key[1])), number)
@@ -148,6 +173,8 @@ def _syntax(path: Path, text: str, message: str, model: type[BaseModel]) -> str:
 
 def _fault(model: type[BaseModel], fault: Any, lines: Mapping[Key, int], chosen: Iterable[Key]) -> str:
     location = tuple(str(part) for part in fault["loc"])
+    if len(location) > 1 and location[1] == "0" and (*location[:1], "0") not in lines and _is_table(lines, location[0]):
+        location = (location[0], *location[2:])  # one table that stands for a list of one
     key = ".".join(location) or "file"
     where = _where(location, lines, chosen)
     valid = sorted(_fields(model, location[:-1]))
@@ -156,6 +183,11 @@ def _fault(model: type[BaseModel], fault: Any, lines: Mapping[Key, int], chosen:
     if fault["type"] == "missing":
         return f"{where}: key {key!r} is missing; valid: {', '.join(valid)}"
     return f"{where}: {key} = {fault['input']!r:.80}: {fault['msg']}"
+
+
+def _is_table(lines: Mapping[Key, int], name: str) -> bool:
+    """Whether the file has a header of this name, or one inside of it."""
+    return any(key[:1] == (name,) and len(key) > 1 for key in lines)
 
 
 def _where(location: Key, lines: Mapping[Key, int], chosen: Iterable[Key]) -> str:
@@ -171,7 +203,8 @@ def _where(location: Key, lines: Mapping[Key, int], chosen: Iterable[Key]) -> st
 
 
 def _fields(model: type[BaseModel], location: Key) -> list[str]:
-    """Keys that the table at a location can have."""
+    """Keys that the table at a location can have; numbers count the tables of a list."""
+    location = tuple(part for part in location if not part.isdigit())
     if not location:
         return list(model.model_fields)
     info = model.model_fields.get(location[0])

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,12 +13,12 @@ from comma_data.formulas import ATOMIC_NUMBERS, reduced
 from comma_data.manifest import Counts, sha256
 from comma_data.protocol import Protocol
 from comma_data.sample import Record, Refusal
+from comma_data.temperatures import COLDEST, HOTTEST, impossible
 from comma_data.validate import Guard, check_structure
 
-HOTTEST: Mapping[str, float] = defaultdict(lambda: 4000.0, {"text-mined": 2000.0})
+HOTTEST_OF: Mapping[str, float] = defaultdict(lambda: HOTTEST, {"text-mined": 2000.0})
 """Origin of a protocol -> °C. Of the text-mined furnace protocols the few that go beyond are extraction errors; a
 handbook's crystal growth from the melt or vapour may be hotter."""
-COLDEST = -273.15
 LONGEST = 10_000.0
 """Hours."""
 
@@ -42,14 +42,15 @@ def curate(records: Iterable[Record | Refusal], guard: Guard = Guard()) -> Curat
     """Take every record or refuse it with a code.
 
     Structures pass `check_structure` and have to agree with the stated formula (`formula-mismatch`). Protocols need a
-    precursor (`no-precursors`) and possible conditions (`impossible-temperature`, `impossible-time`). An id that comes
-    twice within a modality is refused the second time (`duplicate-id`).
+    precursor (`no-precursors`) and possible conditions (`impossible-temperature`, `impossible-time`); texts as they
+    were written need a word (`empty-text`) and possible temperatures. An id that comes twice within a modality is
+    refused the second time (`duplicate-id`).
 
     Args:
         records: As sources deliver them.
         guard: Bounds of a structure.
     """
-    checks: dict[str, Check] = {"structure": partial(_structure, guard=guard), "text": _protocol}
+    checks: dict[str, Check] = {"structure": partial(_structure, guard=guard), "text": _text}
     read: Counter[str] = Counter()
     accepted: list[Record] = []
     refused: list[Refusal] = []
@@ -61,6 +62,12 @@ def curate(records: Iterable[Record | Refusal], guard: Guard = Guard()) -> Curat
             refused.append(outcome)
         else:
             accepted.append(outcome)
+    return Curated(accepted=tuple(accepted), refused=tuple(refused), counts=_counts(read, accepted, refused))
+
+
+def recounted(curated: Curated, *, accepted: Sequence[Record], refused: Sequence[Refusal]) -> Curated:
+    """The same records, sorted into accepted and refused anew."""
+    read = {source: counts.read for source, counts in curated.counts.items()}
     return Curated(accepted=tuple(accepted), refused=tuple(refused), counts=_counts(read, accepted, refused))
 
 
@@ -92,12 +99,25 @@ def _structure(record: Record, *, guard: Guard) -> Record | Refusal:
     return replace(record, formula=formula)
 
 
-def _protocol(record: Record) -> Record | Refusal:
-    protocol: Protocol = record.value
+def _text(record: Record) -> Record | Refusal:
+    return _protocol(record, record.value) if isinstance(record.value, Protocol) else _written(record)
+
+
+def _written(record: Record) -> Record | Refusal:
+    text = "\n".join(record.value)
+    if not text.strip():
+        return _refusal(record, "empty-text", "the text has no words")
+    if (temperature := impossible(text)) is not None:
+        message = f"{temperature:g} °C: {COLDEST:g} to {HOTTEST:g} °C; correct the text"
+        return _refusal(record, "impossible-temperature", message)
+    return record
+
+
+def _protocol(record: Record, protocol: Protocol) -> Record | Refusal:
     if not protocol.precursors:
         return _refusal(record, "no-precursors", "the protocol names no precursor")
     temperatures = [t for operation in protocol.operations for t in operation.temperatures]
-    hottest = HOTTEST[record.provenance.get("origin", "")]
+    hottest = HOTTEST_OF[record.provenance.get("origin", "")]
     if any(not COLDEST <= t <= hottest for t in temperatures):
         return _refusal(record, "impossible-temperature", f"{max(temperatures):g} °C: {COLDEST} to {hottest:g} °C")
     hours = [h for operation in protocol.operations for h in operation.hours]

@@ -37,3 +37,9 @@ class StorageError(DataError):
     """The disk is full or does not take the file."""
 
     exit_code = 5
+
+
+class MissingPackageError(DataError):
+    """An optional library is not installed: the message has the pip line."""
+
+    exit_code = 5

@@ -30,6 +30,7 @@ _TOKEN = re.compile(
 _GRAMMAR = re.compile(r"(?:sn?|o(?!c)|cn?)+")
 _VARIABLES = frozenset("xyzuvwnmtadδεσ")
 _ELEMENT_VARIABLES = frozenset({"M", "R", "A", "X", "T", "Q", "Ln", "RE", "Re", "Me"})
+_OXIDATION = re.compile(r"\((?:I{1,3}|IV|V|VI{1,3})\)")
 _SEPARATORS = re.compile(r"[/:+·⋅•∙･*@,;|–—−&-]")
 
 
@@ -50,10 +51,11 @@ class Formula:
 def classify(text: str) -> Formula:
     """Read a formula; never guesses and never raises.
 
-    `CuSO4.5H2O` and `CuSO4·5H2O` are both the pentahydrate. A phase label (`α-`) is left out.
+    `CuSO4.5H2O` and `CuSO4·5H2O` are both the pentahydrate. A phase label (`α-`) is left out. `Cu(II)` is an oxidation
+    state and no iodide.
     """
     text = unicodedata.normalize("NFKC", text).strip()
-    if not text or len(text) > LONGEST:
+    if not text or len(text) > LONGEST or _OXIDATION.search(text):
         return Formula(kind="unparsable")
     text = _PHASE.sub("", text)
     return _hydrate(text) or _without_water(text)

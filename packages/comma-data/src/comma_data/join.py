@@ -1,21 +1,44 @@
-"""Which structure and which protocols belong together, how that is known, and how ambiguous it is."""
+"""Which structures, protocols, images and patterns belong together, how that is known, and how ambiguous it is."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from comma_data.curate import sample_id
+from comma_data.errors import DataError
 from comma_data.formulas import composition
 from comma_data.protocol import Protocol, steps
 from comma_data.sample import Record, Sample
-from comma_data.split import SALT, fold
+from comma_data.split import SALT, TOGETHER, placed
 
 VIEW = "precursors"
-"""How a stored text is told; `protocol.with_view` tells it in another view."""
+"""How a stored protocol is told; `protocol.with_view` tells it in another view."""
+UNKNOWN = "?"
+"""In front of the id, in `groups["formula"]`, where the formula is not known: such an entry is a group of its own."""
 
-Text = tuple[Record, str]
-"""A protocol's record, and what it was joined by."""
+Pairs = Sequence[tuple[str, str]]
+"""(key of a structure, key of what belongs to it)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """A record in an entry."""
+
+    record: Record
+    joined_by: str
+    """`entry`, `pairs`, `doi` or `formula`."""
+    candidates: int = 1
+    """Entries that the same value was joined to: 1 is sure."""
+
+
+@dataclass(kw_only=True)
+class Entry:
+    """What will be one sample."""
+
+    id: str
+    structure: Record | None = None
+    values: list[Value] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,90 +49,192 @@ class Joined:
     counts: Mapping[str, int]
 
 
-def join(records: Iterable[Record], *, salt: str = SALT) -> Joined:
-    """Make one sample per structure, with every protocol that belongs to it, and one per protocol that meets none.
+def join(records: Iterable[Record], *, pairs: Pairs = (), salt: str = SALT) -> Joined:
+    """Make one sample per structure, with everything that belongs to it, and one per key that meets none.
 
-    A protocol whose provenance names an `entry` belongs to the structure of that key; any other belongs to every
-    structure of its reduced formula, which says nothing about which polymorph was made.
+    A record of the key of a structure, or whose provenance names it as its `entry`, belongs to it; so does one that
+    the user's pairs name. A protocol of the same DOI as a structure belongs to it if its formula does not say
+    otherwise. Any other protocol with a formula belongs to every structure of that formula, which says nothing about
+    which polymorph was made. Images and patterns are never joined by formula. A value with targets of its own (the
+    class of an image) that the pairs name keeps its sample, and the structure is put beside it.
 
     Args:
         records: Curated records; a structure has a formula, ids are unique within a modality.
+        pairs: What the user says belongs together.
         salt: Of the folds.
+
+    Raises:
+        DataError: A pair names a key that no accepted record has.
     """
-    records = sorted(records, key=lambda record: sample_id(record.key))
-    structures = [record for record in records if record.modality == "structure"]
-    texts = [record for record in records if record.modality == "text"]
-    keys = {record.key for record in structures}
-    formulas = {record.formula for record in structures}
-    by_entry, by_formula = defaultdict(list), defaultdict(list)
-    alone: list[Record] = []
-    for text in texts:
-        if text.provenance.get("entry") in keys:
-            by_entry[text.provenance["entry"]].append((text, "entry"))
-        elif "entry" not in text.provenance and text.formula in formulas:
-            by_formula[text.formula].append((text, "formula"))
+    records = sorted(records, key=lambda record: (_id(record), record.modality))
+    entries = {_id(r): Entry(id=_id(r), structure=r) for r in records if r.modality == "structure"}
+    counts: Counter[str] = Counter()
+    homes = _homes(records, entries, pairs)
+    for record in records:
+        if record.modality == "structure":
+            continue
+        ids, how = homes.of(record)
+        counts[f"{record.modality} joined by {how}" if ids else f"{record.modality} alone"] += 1
+        for identifier in ids or [_id(record)]:
+            entry = entries.setdefault(identifier, Entry(id=identifier))
+            entry.values.append(Value(record=record, joined_by=how if ids else "entry", candidates=max(1, len(ids))))
+    for structure, other in homes.kept:
+        entries[other].structure = entries[structure].structure
+    counts.update(_ambiguity(entries.values()))
+    told = {id(r): _told(r) for r in records if r.modality == "text"}
+    samples = [_sample(entry, told, salt) for entry in entries.values()]
+    return Joined(samples=tuple(sorted(samples, key=lambda sample: sample.id)), counts=dict(sorted(counts.items())))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Homes:
+    """Where records belong."""
+
+    structures: Mapping[str, Record]
+    by_formula: Mapping[str | None, list[str]]
+    by_doi: Mapping[str, list[str]]
+    by_pairs: Mapping[str, list[str]]
+    kept: Pairs
+    """Pairs whose value keeps its own sample."""
+
+    def of(self, record: Record) -> tuple[list[str], str]:
+        """Entries with the structures that a record belongs to, and how that is known; none where it meets none."""
+        entry = sample_id(record.provenance.get("entry", record.key))
+        if entry in self.structures:
+            return [entry], "entry"
+        if _id(record) in self.by_pairs:
+            return self.by_pairs[_id(record)], "pairs"
+        if record.modality != "text" or "entry" in record.provenance:
+            return [], "entry"
+        doi = record.provenance.get("doi")
+        same = [k for k in self.by_doi.get(doi or "", []) if record.formula in {None, self.structures[k].formula}]
+        if same:
+            return same, "doi"
+        return (self.by_formula.get(record.formula, []) if record.formula else []), "formula"
+
+
+def _homes(records: Sequence[Record], entries: Mapping[str, Entry], pairs: Pairs) -> _Homes:
+    structures = {key: entry.structure for key, entry in entries.items() if entry.structure is not None}
+    by_formula: defaultdict[str | None, list[str]] = defaultdict(list)
+    by_doi: defaultdict[str, list[str]] = defaultdict(list)
+    by_pairs: defaultdict[str, list[str]] = defaultdict(list)
+    for key, record in structures.items():
+        by_formula[record.formula].append(key)
+        if record.provenance.get("doi"):
+            by_doi[record.provenance["doi"]].append(key)
+    others = {_id(record): record for record in records if record.modality != "structure"}
+    kept = []
+    for names in pairs:
+        structure, other = map(sample_id, names)
+        if structure not in structures or other not in others:
+            missing = names[structure in structures]
+            raise DataError(f"the pair {', '.join(names)}: no accepted record is called {missing!r}; correct the table")
+        if others[other].targets:
+            kept.append((structure, other))
         else:
-            alone.append(text)
-    told = {id(text): steps(text.value, VIEW) for text in texts}
-    make = partial(_sample, told=told, salt=salt)
-    samples = [_of_structure(s, _distinct([*by_entry[s.key], *by_formula[s.formula]]), make) for s in structures]
-    samples += [make(sample_id(text.key), text.formula, [(text, "entry")]) for text in alone if text.formula]
-    counts = _ambiguity(structures, by_formula)
-    counts["texts-joined-by-entry"] = sum(map(len, by_entry.values()))
-    counts["texts-alone"] = len(alone)
-    return Joined(samples=tuple(sorted(samples, key=lambda sample: sample.id)), counts=counts)
+            by_pairs[other].append(structure)
+    return _Homes(structures=structures, by_formula=by_formula, by_doi=by_doi, by_pairs=by_pairs, kept=kept)
 
 
-def _of_structure(structure: Record, texts: Sequence[Text], make: Callable[..., Sample]) -> Sample:
-    sample = make(sample_id(structure.key), structure.formula, texts)
-    known = {"source": structure.source, "key": structure.key, **structure.provenance}
-    return replace(
-        sample,
-        fields={"structure": (structure.value,), **sample.fields},
-        targets=structure.targets,
-        provenance={"structure": (known,), **sample.provenance},
-    )
+def _id(record: Record) -> str:
+    return sample_id(record.key)
 
 
-def _sample(
-    identifier: str, formula: str, texts: Sequence[Text], *, told: Mapping[int, tuple[str, ...]], salt: str
-) -> Sample:
-    """A sample with a composition and texts."""
+def _told(record: Record) -> tuple[str, ...]:
+    return steps(record.value, VIEW) if isinstance(record.value, Protocol) else tuple(record.value)
+
+
+def _sample(entry: Entry, told: Mapping[int, tuple[str, ...]], salt: str) -> Sample:
+    records = [value.record for value in entry.values]
+    formula = next((r.formula for r in [entry.structure, *records] if r is not None and r.formula), None)
+    others = {name: value for r in records if _id(r) == entry.id for name, value in r.groups.items()}
+    material = entry.id if entry.structure is None else _id(entry.structure)
+    fields: dict[str, tuple[Any, ...]] = {}
+    provenance: dict[str, tuple[Mapping[str, str], ...]] = {}
+    annotations: dict[str, tuple[Any, ...]] = {}
+    if entry.structure is not None:
+        fields["structure"] = (entry.structure.value,)
+        how = {} if _id(entry.structure) == entry.id else {"joined_by": "pairs"}
+        provenance["structure"] = ({**_known(entry.structure), **how},)
+    if formula:
+        fields["composition"] = (dict(composition(formula)),)
+        provenance["composition"] = ({"origin": "formula"},)
+    for modality, values in _by_modality(entry.values).items():
+        fields[modality] = tuple(told.get(id(v.record), v.record.value) for v in values)
+        provenance[modality] = tuple(_joined(v) for v in values)
+        beside = tuple(_annotation(v.record) for v in values)
+        if any(b is not None for b in beside):
+            annotations[modality] = beside
     sample = Sample(
-        id=identifier,
-        fields={"composition": (dict(composition(formula)),)},
-        groups={"formula": formula, "material": identifier, "fold": str(fold(formula, salt))},
-        provenance={"composition": ({"origin": "formula"},)},
+        id=entry.id,
+        fields=fields,
+        groups={"formula": formula or f"{UNKNOWN}{entry.id}", "material": material, **others},
+        targets=_targets(entry),
+        annotations=annotations,
+        provenance=provenance,
     )
-    if not texts:
-        return sample
-    known = tuple({**record.provenance, "source": record.source, "joined_by": how} for record, how in texts)
-    return replace(
-        sample,
-        fields={**sample.fields, "text": tuple(told[id(record)] for record, _ in texts)},
-        annotations={"text": tuple(record.value for record, _ in texts)},
-        provenance={**sample.provenance, "text": known},
-    )
+    return placed(sample, fold_group(sample), by="formula", salt=salt)
 
 
-def _distinct(texts: Sequence[Text]) -> list[Text]:
-    """Each protocol of a DOI and paragraph once."""
-    seen: dict[tuple[Protocol, str, str], Text] = {}
-    for record, how in texts:
-        origin = (record.provenance.get("doi", record.key), record.provenance.get("paragraph", ""))
-        seen.setdefault((record.value, *origin), (record, how))
-    return list(seen.values())
+def fold_group(sample: Sample) -> str:
+    """The formula; where it is not known the image frame or specimen, else the DOI of a text, else the entry itself."""
+    formula = sample.groups["formula"]
+    if not formula.startswith(UNKNOWN):
+        return formula
+    dois = [value["doi"] for value in sample.provenance.get("text", ()) if value.get("doi")]
+    together = [sample.groups[kind] for kind in TOGETHER if kind in sample.groups]
+    return next(iter([*together, *dois]), formula)
 
 
-def _ambiguity(structures: Sequence[Record], by_formula: Mapping[str | None, Sequence[Text]]) -> dict[str, int]:
-    """How many recipes met how many structures by formula, and how many meetings were not one to one."""
-    polymorphs = Counter(record.formula for record in structures if by_formula.get(record.formula))
+def _by_modality(values: Iterable[Value]) -> dict[str, list[Value]]:
+    """Values under their modality, each protocol of a DOI and paragraph once."""
+    found: dict[str, dict[Any, Value]] = defaultdict(dict)
+    for value in values:
+        record = value.record
+        identity: Any = record.key
+        if record.modality == "text":
+            known = record.provenance
+            identity = (record.value, known.get("doi", record.key), known.get("paragraph", ""))
+        found[record.modality].setdefault(identity, value)
+    return {modality: list(distinct.values()) for modality, distinct in sorted(found.items())}
+
+
+def _targets(entry: Entry) -> Mapping[str, float | str]:
+    """Of the structure; of a value only where it stands in the entry of its own key."""
+    own = [v.record for v in entry.values if _id(v.record) == entry.id]
+    structure = [entry.structure] if entry.structure is not None and _id(entry.structure) == entry.id else []
+    return {name: value for record in [*own, *structure] for name, value in record.targets.items()}
+
+
+def _known(record: Record) -> dict[str, str]:
+    return {"source": record.source, "key": record.key, **record.provenance}
+
+
+def _joined(value: Value) -> dict[str, str]:
+    certainty = {"candidates": str(value.candidates)} if value.candidates > 1 else {}
+    return {**value.record.groups, **_known(value.record), "joined_by": value.joined_by, **certainty}
+
+
+def _annotation(record: Record) -> Any:
+    return record.value if isinstance(record.value, Protocol) else record.annotation
+
+
+def _ambiguity(entries: Iterable[Entry]) -> dict[str, int]:
+    """How many protocols met how many structures by formula, and how many meetings were not one to one."""
+    texts: defaultdict[str | None, set[str]] = defaultdict(set)
+    structures: Counter[str | None] = Counter()
+    for entry in entries:
+        if entry.structure is None:
+            continue
+        met = {v.record.key for v in entry.values if v.joined_by == "formula"}
+        if met:
+            texts[entry.structure.formula] |= met
+            structures[entry.structure.formula] += 1
     return {
-        "texts-joined-by-formula": sum(map(len, by_formula.values())),
-        "formulas-joined": len(polymorphs),
-        "structures-joined": polymorphs.total(),
-        "formulas-with-polymorphs": sum(n > 1 for n in polymorphs.values()),
-        "most-structures-of-a-formula": max(polymorphs.values(), default=0),
-        "formulas-with-several-texts": sum(len(texts) > 1 for texts in by_formula.values()),
-        "most-texts-of-a-formula": max(map(len, by_formula.values()), default=0),
+        "formulas joined": len(texts),
+        "structures joined by formula": structures.total(),
+        "formulas with polymorphs": sum(n > 1 for n in structures.values()),
+        "most structures of a formula": max(structures.values(), default=0),
+        "formulas with several texts": sum(len(keys) > 1 for keys in texts.values()),
+        "most texts of a formula": max(map(len, texts.values()), default=0),
     }

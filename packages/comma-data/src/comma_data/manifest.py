@@ -9,9 +9,11 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from comma_data.errors import ShardError
+from comma_data.reader import Reader, reader
 
 MANIFEST = "manifest.json"
 INDEX = "samples.jsonl"
+REFUSALS = "refusals.jsonl"
 
 
 class Counts(BaseModel):
@@ -55,6 +57,8 @@ class Manifest(BaseModel):
     schema_version: int
     package_version: str
     split_salt: str
+    split: Mapping[str, Any] = {}
+    """What the folds are made of: `by`, and for each of the five splits its parts and what was compared."""
     build: Mapping[str, Any]
     """The configuration, complete."""
     inputs: Mapping[str, str]
@@ -63,12 +67,16 @@ class Manifest(BaseModel):
     """Source -> accounting."""
     joined: Mapping[str, int]
     """What met what, and how ambiguous that is."""
+    simulated: Mapping[str, int] = {}
+    """Values that were simulated by modality, and by code what could not be."""
     samples: int
     modalities: Mapping[str, int]
     """Modality -> number of samples that have it."""
     shards: tuple[ShardFile, ...]
     index_sha256: str
     """sha256 of `samples.jsonl`."""
+    refusals_sha256: str = ""
+    """sha256 of `refusals.jsonl`: source, key, code and message of every record that was left out."""
     data_hash: str
     """sha256 over the names and hashes of the shards and the index: equal hash, equal samples in equal order."""
     checksum: str = ""
@@ -83,25 +91,37 @@ class Manifest(BaseModel):
         return json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
     def _checksum(self) -> str:
-        document = self.model_dump(mode="json", exclude={"checksum"})
+        document = self.model_dump(mode="json", exclude={"checksum"}, exclude_unset=True)  # older ones have fewer keys
         return sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode())
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
-        """The manifest of a data set.
+    def read(cls, place: Path | str) -> Self:
+        """The manifest of a data set in a folder or at an address.
 
         Raises:
             ShardError: There is none, or it is damaged.
+            StorageError: It cannot be read.
         """
-        path = folder / MANIFEST
-        if not path.is_file():
-            raise ShardError(f"{folder}: no {MANIFEST}: not a data set, or its build was interrupted; build it again")
+        return cls.parse(reader(place), str(place))
+
+    @classmethod
+    def parse(cls, files: Reader, place: str) -> Self:
+        """The manifest among these files; `place` stands in messages.
+
+        Raises:
+            ShardError: There is none, or it is damaged.
+            StorageError: It cannot be read.
+        """
         try:
-            manifest = cls.model_validate_json(path.read_bytes())
-        except (ValidationError, OSError) as error:
-            raise ShardError(f"{path} cannot be read ({_first(error)}); build the data set again") from error
+            manifest = cls.model_validate_json(files.read(MANIFEST))
+        except ShardError as error:
+            message = f"{place}: no {MANIFEST}: not a data set, or its build was interrupted; build it again"
+            raise ShardError(message) from error
+        except ValidationError as error:
+            message = f"{place}/{MANIFEST} cannot be read ({_first(error)}); build the data set again"
+            raise ShardError(message) from error
         if manifest.checksum != manifest._checksum():  # noqa: SLF001 - of the same class
-            raise ShardError(f"{path} was changed after it was written; build the data set again")
+            raise ShardError(f"{place}/{MANIFEST} was changed after it was written; build the data set again")
         return manifest
 
 
@@ -122,5 +142,5 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _first(error: Exception) -> str:
-    return str(error.errors()[0]["msg"]) if isinstance(error, ValidationError) else str(error)
+def _first(error: ValidationError) -> str:
+    return str(error.errors()[0]["msg"])

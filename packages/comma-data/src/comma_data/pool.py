@@ -8,69 +8,116 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from types import FrameType
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 CHUNK = 64
-"""Items that travel to a worker at once."""
+"""Items that travel to a worker at once, where nothing else is said."""
 AHEAD = 4
 """Chunks per worker that are read before their results are taken."""
 
 
-class TooSlowError(Exception):
-    """A call ran past its time."""
+class TooSlowError(BaseException):
+    """A call ran past its time. No `except Exception` of a library can swallow it."""
 
 
-def ordered_map(
-    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, on_death: Callable[[Item], Result]
-) -> Iterator[Result]:
-    """`function` of every item, in the order of the items.
+class Engine(Protocol):
+    """What a build's work runs on. Results come in the order of the items, whatever the engine."""
 
-    Args:
-        function: A module-level function; exceptions that it raises come out here.
-        items: Read as results are taken, a few chunks ahead.
-        workers: Processes; 0 works in this one.
-        on_death: What stands for an item whose process died.
-    """
-    if workers == 0:
-        yield from map(function, items)
-        return
-    remaining = iter(items)
-    chunks = iter(lambda: list(islice(remaining, CHUNK)), [])
-    pending: deque[tuple[list[Item], Future[list[Result]]]] = deque()
-    with _Pool(workers) as pool:
-        for chunk in chunks:
-            pending.append((chunk, pool.submit(function, chunk)))
-            if len(pending) >= AHEAD * workers:
+    def map(
+        self,
+        function: Callable[[Item], Result],
+        items: Iterable[Item],
+        *,
+        on_death: Callable[[Item], Result],
+        size: int = CHUNK,
+    ) -> Iterator[Result]:
+        """`function` of every item, in the order of the items.
+
+        Args:
+            function: A module-level function, or a `partial` of one; exceptions that it raises come out here.
+            items: Read as results are taken, a few chunks ahead.
+            on_death: What stands for an item whose process died.
+            size: Items that travel to a worker at once.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serial:
+    """Works in this process."""
+
+    def map(
+        self,
+        function: Callable[[Item], Result],
+        items: Iterable[Item],
+        *,
+        on_death: Callable[[Item], Result],  # noqa: ARG002 - this process cannot outlive itself
+        size: int = CHUNK,  # noqa: ARG002 - nothing travels
+    ) -> Iterator[Result]:
+        """As `Engine.map`."""
+        return map(function, items)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes:
+    """Works in other processes of this machine, so that no file takes the build down."""
+
+    workers: int
+
+    def map(
+        self,
+        function: Callable[[Item], Result],
+        items: Iterable[Item],
+        *,
+        on_death: Callable[[Item], Result],
+        size: int = CHUNK,
+    ) -> Iterator[Result]:
+        """As `Engine.map`."""
+        remaining = iter(items)
+        chunks = iter(lambda: list(islice(remaining, size)), [])
+        pending: deque[tuple[list[Item], Future[list[Result]]]] = deque()
+        with _Pool(self.workers) as pool:
+            for chunk in chunks:
+                pending.append((chunk, pool.submit(function, chunk)))
+                if len(pending) >= AHEAD * self.workers:
+                    yield from pool.results(function, pending, on_death)
+            while pending:
                 yield from pool.results(function, pending, on_death)
-        while pending:
-            yield from pool.results(function, pending, on_death)
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise `TooSlowError` inside the block when its time is over.
+    """Raise `TooSlowError` inside the block when it has used its time of the processor, and again every tenth of it.
 
-    Works in the main thread of a process on systems with interval timers; elsewhere it does nothing.
+    Time of the processor, so that a busy machine refuses nothing. Works in the main thread of a process on systems
+    with interval timers; elsewhere it does nothing.
     """
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise TooSlowError(f"took more than {seconds:g} s")
+    armed = True
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        if armed:
+            raise TooSlowError(f"took more than {seconds:g} s")
+
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds, seconds / 10)
     try:
-        yield
+        try:
+            yield
+        finally:
+            armed = False
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 class _Pool:

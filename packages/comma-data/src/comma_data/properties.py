@@ -1,6 +1,7 @@
 """A table of properties beside a folder of structures: `properties.csv`."""
 
 import csv
+import io
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,10 +28,23 @@ class Properties:
 
 
 def read_properties(path: Path, names: Mapping[str, str] | None = None) -> dict[str, Properties]:
+    """As `parse_properties`, of a file.
+
+    Raises:
+        DataError: Also where the file cannot be read.
+    """
+    try:
+        return parse_properties(str(path), path.read_bytes(), names)
+    except OSError as error:
+        raise DataError(f"{path}: {error}; save it as CSV in UTF-8") from error
+
+
+def parse_properties(path: str, data: bytes, names: Mapping[str, str] | None = None) -> dict[str, Properties]:
     """Material id -> its row.
 
     Args:
-        path: A CSV file with a column `material_id`; `formula_pretty` is compared with the structure, every other
+        path: For messages.
+        data: A CSV file with a column `material_id`; `formula_pretty` is compared with the structure, every other
             column is a target.
         names: Column -> name of the target, for the columns that are wanted; None takes all under their own names.
 
@@ -38,13 +52,13 @@ def read_properties(path: Path, names: Mapping[str, str] | None = None) -> dict[
         DataError: A column is missing, a line is malformed, or an id comes twice.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with io.StringIO(data.decode("utf-8-sig"), newline="") as file:
             return _table(path, csv.DictReader(file, strict=True), names)
-    except (UnicodeDecodeError, csv.Error, OSError) as error:
+    except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: {error}; save it as CSV in UTF-8") from error
 
 
-def _table(path: Path, rows: "csv.DictReader[str]", names: Mapping[str, str] | None) -> dict[str, Properties]:
+def _table(path: str, rows: "csv.DictReader[str]", names: Mapping[str, str] | None) -> dict[str, Properties]:
     columns = rows.fieldnames or []
     wanted = dict(names) if names is not None else {c: c for c in columns if c not in NOT_TARGETS}
     missing = [column for column in (ID, *wanted) if column not in columns]

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from comma_data.errors import ConfigError
 from comma_data.formulas import classify
 from comma_data.names import GASES, GENERIC, names_target
+from comma_data.plain_text import without_materials, without_target
 from comma_data.sample import Sample
 
 PLACEHOLDER = "[compound]"
@@ -34,12 +36,14 @@ class Protocol:
     """One way in which a material was made."""
 
     target: str
-    """Formula of what was made; no view tells it."""
+    """Formula of what was made; no view tells it. Empty where the source does not name the product."""
     precursors: tuple[str, ...]
     """Formulas as the source writes them."""
     operations: tuple[Operation, ...]
     amounts: tuple[tuple[str, float], ...] = ()
-    """(material, moles) of the balanced reaction's left side: derived from the target."""
+    """(material, moles) of the balanced reaction's left side: derived from the target, unless `weighed`."""
+    weighed: bool = False
+    """The amounts are what was weighed in; only their ratio counts."""
     method: str = "solid-state"
 
 
@@ -68,8 +72,8 @@ VIEWS: Mapping[str, Shown] = {
 """View -> what it shows of a name that is not the target's.
 
 `precursors`: precursors, operations, conditions, media. `amounts`: that, and the balanced amounts, labelled as derived
-from the target. `masked`: as `precursors`, every compound, formula and element behind one placeholder. `operations`:
-operations, temperatures, times and common gases; no materials, media or devices.
+from the target, or what was weighed in. `masked`: as `precursors`, every compound, formula and element behind one
+placeholder. `operations`: operations, temperatures, times and common gases; no materials, media or devices.
 """
 
 
@@ -86,8 +90,7 @@ def steps(protocol: Protocol, view: str) -> tuple[str, ...]:
     Raises:
         ConfigError: No such view.
     """
-    if view not in VIEWS:
-        raise ConfigError(f"view {view!r}: the views are {', '.join(VIEWS)}")
+    _check_view(view)
 
     def shown(role: str, names: Sequence[str]) -> list[str]:
         others = (name for name in names if not names_target(name, protocol.target))
@@ -105,20 +108,53 @@ def steps(protocol: Protocol, view: str) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def with_view(sample: Sample, view: str) -> Sample:
-    """The sample with its texts told in another view.
+def plain_steps(text: tuple[str, ...], formula: str | None, view: str) -> tuple[str, ...]:
+    """A text that was kept as it was written, in a view; empty where the view cannot be told of such a text.
 
-    A text that has no `Protocol` beside it is kept as it is; one of which the view tells nothing is left out, with
-    its annotation and provenance.
+    `precursors` and `amounts`: temperatures in °C, and `[target]` for each word that names the target. `masked`: that,
+    and the placeholder for every compound, formula and element. `operations`: nothing, since running text does not say
+    which of its words are conditions.
+
+    Args:
+        text: Steps.
+        formula: Reduced formula of the target, None where it is not known.
+        view: As in `steps`.
 
     Raises:
         ConfigError: No such view.
     """
+    _check_view(view)
+    return () if view == "operations" else _plain_steps(text, formula, masked=view == "masked")
+
+
+@lru_cache(maxsize=4096)
+def _plain_steps(text: tuple[str, ...], formula: str | None, *, masked: bool) -> tuple[str, ...]:
+    """Cached, since every epoch tells the same texts again."""
+    if masked:
+        return tuple(without_materials(step, formula, PLACEHOLDER) for step in text)
+    return tuple(without_target(step, formula) for step in text)
+
+
+def with_view(sample: Sample, view: str) -> Sample:
+    """The sample with its texts told in another view, by `steps` or `plain_steps`.
+
+    A text of which the view tells nothing is left out, with its annotation and provenance. The target of a text
+    without a `Protocol` is the sample's group `formula`, unless that begins with `?`.
+
+    Raises:
+        ConfigError: No such view.
+    """
+    _check_view(view)
     if "text" not in sample.fields:
         return sample
     values = sample.fields["text"]
     protocols = sample.annotations.get("text", (None,) * len(values))
-    told = [v if p is None else steps(p, view) for v, p in zip(values, protocols, strict=True)]
+    formula = sample.groups.get("formula", "?")
+    known = None if formula.startswith("?") else formula
+    told = [
+        steps(p, view) if isinstance(p, Protocol) else plain_steps(tuple(v), known, view)
+        for v, p in zip(values, protocols, strict=True)
+    ]
     kept = [i for i, text in enumerate(told) if text]
     retold = replace(sample, fields={**sample.fields, "text": tuple(told)})
     return keep_values(retold, "text", kept)
@@ -137,6 +173,11 @@ def keep_values(sample: Sample, modality: str, kept: Sequence[int]) -> Sample:
         annotations=only(sample.annotations),
         provenance=only(sample.provenance),
     )
+
+
+def _check_view(view: str) -> None:
+    if view not in VIEWS:
+        raise ConfigError(f"view {view!r}: the views are {', '.join(VIEWS)}")
 
 
 def _verb(operation: Operation, target: str) -> str:
@@ -167,7 +208,8 @@ def _sentence(
 
 def _amounts(protocol: Protocol) -> list[str]:
     parts = [f"{moles:g} mol {name}" for name, moles in protocol.amounts if not names_target(name, protocol.target)]
-    return [f"Balanced amounts, derived from the target: {', '.join(parts)}."] if parts else []
+    label = "Amounts weighed in" if protocol.weighed else "Balanced amounts, derived from the target"
+    return [f"{label}: {', '.join(parts)}."] if parts else []
 
 
 def _and(names: Sequence[str]) -> str:

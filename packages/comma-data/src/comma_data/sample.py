@@ -57,11 +57,16 @@ class Record:
     key: str
     """Its name there, e.g. `mp-1000`: for messages and, made lower-case, for the sample's id."""
     modality: str
-    """`structure`, `text` (then the value is a `Protocol`), `image` or `xrd`."""
+    """`structure`, `text` (the value is a `Protocol`, or a tuple of steps as they were written), `image` or `xrd`."""
     value: Any
     formula: str | None
     """Reduced formula of the material, None where the source does not say."""
     targets: Mapping[str, float | str] = field(default_factory=dict)
+    """Property name -> number, or class name."""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """What else has to stay on one side of a split, e.g. `image_frame`."""
+    annotation: Any = None
+    """What lies beside the value: masks and boxes of an image."""
     provenance: Mapping[str, str] = field(default_factory=dict)
     """`origin` (measured, computed, simulated, handbook, text-mined), and what else the source knows (doi, ...)."""
 

@@ -1,16 +1,25 @@
-"""A data set on disk, read by index: the bytes of each sample are found by offset and checked by crc32."""
+"""A data set read by index: the bytes of each sample are found by offset and checked by crc32."""
 
-import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
-from typing import Any, BinaryIO, overload
+from typing import Any, overload
 
-from comma_data.codec import decode
+import orjson
+
+from comma_data.codec import decode, wanted
 from comma_data.errors import ShardError
 from comma_data.manifest import INDEX, Manifest, sha256
+from comma_data.reader import Reader, reader
 from comma_data.sample import Sample
+
+BLOCK = 4 * 2**20
+"""Bytes that `ShardSet.stream` reads at once."""
+
+Member = tuple[str, int, int, int]
+"""(extension, offset of the data in the shard, bytes, crc32)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,32 +29,37 @@ class Row:
     id: str
     shard: str
     formula: str
-    """Reduced formula."""
+    """Reduced formula; `?` and the id where it is not known."""
     fold: int
     modalities: Mapping[str, int]
     """Modality -> number of values."""
     origins: tuple[str, ...]
     """`split.group_hash` of every DOI and paragraph among its texts."""
-    members: tuple[tuple[str, int, int, int], ...]
-    """(extension, offset of the data in the shard, bytes, crc32)."""
+    members: tuple[Member, ...]
+    """In the order of the shard."""
+    group: str | None = None
+    """What the fold was made of, where that is not the formula."""
+    targets: Collection[str] = field(default=())
+    """Names of its targets."""
 
 
 class ShardSet(Sequence[Sample]):
     """The samples of a data set in their stored order.
 
-    Nothing is kept open and nothing is cached, so a `ShardSet` can be pickled and read from many processes at once.
+    No sample is cached, so that a `ShardSet` can be sent to other processes and read from many at once.
 
     Args:
-        path: The folder.
+        path: The folder, or an https address below which the files are.
 
     Raises:
-        ShardError: The folder is no finished data set, or its manifest or index was changed.
+        ShardError: This is no finished data set, or its manifest or index was changed.
     """
 
     def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
-        self.manifest = Manifest.read(self.path)
-        self.rows = _read_index(self.path, self.manifest)
+        self.path = path if "://" in str(path) else Path(path)
+        self._reader: Reader = reader(path)
+        self.manifest = Manifest.parse(self._reader, str(path))
+        self.rows = _read_index(self._reader, str(path), self.manifest)
         """One `Row` per sample."""
         self._position = {row.id: i for i, row in enumerate(self.rows)}
 
@@ -66,12 +80,38 @@ class ShardSet(Sequence[Sample]):
             ShardError: Its bytes are damaged: the message names shard and sample.
         """
         if isinstance(index, slice):
-            return [read_sample(self.path, row) for row in self.rows[index]]
-        return read_sample(self.path, self.rows[index])
+            return [self.read(i) for i in range(*index.indices(len(self)))]
+        return self.read(index)
 
     def __iter__(self) -> Iterator[Sample]:
         """The samples in stored order."""
-        return (read_sample(self.path, row) for row in self.rows)
+        return self.stream()
+
+    def read(self, index: int, *, modalities: Collection[str] | None = None) -> Sample:
+        """One sample, or only some modalities of it: no byte of the others is read.
+
+        Raises:
+            ShardError: Its bytes are damaged: the message names shard and sample.
+        """
+        row = self.rows[index]
+        members = [member for member in row.members if wanted(member[0], modalities)]
+        start = members[0][1]
+        data = self._reader.read(row.shard, start, members[-1][1] + members[-1][2] - start)
+        return self._decoded(row, members, data, start, modalities)
+
+    def stream(self, *, modalities: Collection[str] | None = None) -> Iterator[Sample]:
+        """The samples in stored order, read in large pieces: for work that goes through everything once.
+
+        Raises:
+            ShardError: A sample's bytes are damaged: the message names shard and sample.
+        """
+        for shard, rows in groupby(self.rows, key=lambda row: row.shard):
+            for piece in _pieces(list(rows)):
+                start, end = piece[0].members[0][1], _end(piece[-1])
+                data = self._reader.read(shard, start, end - start)
+                for row in piece:
+                    members = [member for member in row.members if wanted(member[0], modalities)]
+                    yield self._decoded(row, members, data, start, modalities)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -93,33 +133,37 @@ class ShardSet(Sequence[Sample]):
             raise ShardError(f"{self.path}: no sample {sample_id!r} among {len(self)}; `comma data show` lists some")
         return self._position[sample_id]
 
-
-def read_sample(folder: Path, row: Row) -> Sample:
-    """Read one sample by its index row.
-
-    Raises:
-        ShardError: The shard is missing or short, a crc32 differs, or the content is not a sample.
-    """
-    try:
-        sample = decode(_read_members(folder / row.shard, row))
-    except ShardError as error:
-        raise ShardError(f"{folder / row.shard}, sample {row.id}: {error}") from error
-    if sample.id != row.id:
-        raise ShardError(f"{folder / row.shard}, sample {row.id}: the bytes there are sample {sample.id}")
-    return sample
+    def _decoded(
+        self, row: Row, members: Sequence[Member], data: bytes, start: int, modalities: Collection[str] | None
+    ) -> Sample:
+        try:
+            found = {m[0]: _checked(m, data[m[1] - start : m[1] - start + m[2]]) for m in members}
+            sample = decode(found, modalities=modalities)
+        except ShardError as error:
+            raise ShardError(f"{self.path}/{row.shard}, sample {row.id}: {error}") from error
+        if sample.id != row.id:
+            raise ShardError(f"{self.path}/{row.shard}, sample {row.id}: the bytes there are sample {sample.id}")
+        return sample
 
 
-def _read_members(shard: Path, row: Row) -> dict[str, bytes]:
-    try:
-        with shard.open("rb") as file:
-            return {name: _checked(file, name, offset, size, crc) for name, offset, size, crc in row.members}
-    except OSError as error:
-        raise ShardError(f"cannot be read ({error.strerror}); build the data set again") from error
+def _pieces(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Neighbours that `BLOCK` bytes hold, or one that is larger."""
+    piece: list[Row] = []
+    for row in rows:
+        if piece and _end(row) - piece[0].members[0][1] > BLOCK:
+            yield piece
+            piece = []
+        piece.append(row)
+    if piece:
+        yield piece
 
 
-def _checked(file: BinaryIO, name: str, offset: int, size: int, crc: int) -> bytes:
-    file.seek(offset)
-    data = file.read(size)
+def _end(row: Row) -> int:
+    return row.members[-1][1] + row.members[-1][2]
+
+
+def _checked(member: Member, data: bytes) -> bytes:
+    name, _, size, crc = member
     if len(data) != size:
         raise ShardError(f"member {name} ends after {len(data)} of {size} bytes: the shard is cut short")
     if zlib.crc32(data) != crc:
@@ -127,14 +171,14 @@ def _checked(file: BinaryIO, name: str, offset: int, size: int, crc: int) -> byt
     return data
 
 
-def _read_index(folder: Path, manifest: Manifest) -> tuple[Row, ...]:
-    path = folder / INDEX
-    data = path.read_bytes() if path.is_file() else b""
+def _read_index(files: Reader, place: str, manifest: Manifest) -> tuple[Row, ...]:
+    data = files.read(INDEX)
     if sha256(data) != manifest.index_sha256:
-        raise ShardError(f"{path} is not the index that the manifest describes; build or copy the data set again")
-    return tuple(_row(json.loads(line)) for line in data.splitlines())
+        raise ShardError(f"{place}/{INDEX} is not the index that the manifest describes; build or copy the set again")
+    return tuple(_row(orjson.loads(line)) for line in data.splitlines())
 
 
 def _row(values: dict[str, Any]) -> Row:
-    members = tuple((name, offset, size, crc) for name, offset, size, crc in values["members"])
-    return Row(**{**values, "origins": tuple(values["origins"]), "members": members})
+    values["members"] = tuple(map(tuple, values["members"]))
+    values["origins"] = tuple(values["origins"])
+    return Row(**values)

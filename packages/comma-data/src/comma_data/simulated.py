@@ -1,14 +1,17 @@
-"""Patterns and images that a build computes from its structures."""
+"""Patterns and images that a build computes from its structures, where each shard is written."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from comma_data.config import Simulate
-from comma_data.errors import DataError
+from comma_data.defect_set import defect_samples
+from comma_data.errors import StructureError
+from comma_data.hosts import choose_hosts
 from comma_data.manifest import sha256
 from comma_data.sample import RawStructure, Sample
+from comma_data.shard import Finished
 from comma_data.simulate.conditions import conditions
 from comma_data.simulate.stem import draw_zone, image
 from comma_data.simulate.xrd import pattern
@@ -17,30 +20,68 @@ Value = tuple[Any, Mapping[str, str]]
 """A raw value and its provenance."""
 
 
-def with_simulated(sample: Sample, settings: Simulate) -> Sample:
-    """The sample with what is simulated from its structure; one without a structure as it is.
+@dataclass(frozen=True, kw_only=True)
+class Simulator:
+    """Adds to a sample with a structure what is simulated from it; what cannot be is counted by its code."""
+
+    settings: Simulate
+    hosts: frozenset[str] = frozenset()
+    """Ids of the samples that micrographs with defects are made of."""
+
+    @property
+    def key(self) -> str:
+        """As `shard.Finish`."""
+        return f"{self.settings.model_dump_json()} {' '.join(sorted(self.hosts))}"
+
+    def __call__(self, sample: Sample) -> Finished:
+        """As `shard.Finish`."""
+        if "structure" not in sample.fields or sample.provenance["structure"][0].get("joined_by") == "pairs":
+            return Finished(samples=(sample,))
+        structure: RawStructure = sample.fields["structure"][0]
+        made: dict[str, list[Value]] = defaultdict(list)
+        outcomes: list[str] = []
+        for modality, compute in self._values(sample, structure):
+            try:
+                made[modality].append(compute())
+            except StructureError as error:
+                outcomes.append(f"{modality}: {error.code}")
+            else:
+                outcomes.append(modality)
+        defects = tuple(defect_samples(sample, self.settings)) if sample.id in self.hosts else ()
+        outcomes += ["defect image"] * len(defects)
+        return Finished(samples=(_with(sample, made), *defects), outcomes=tuple(outcomes))
+
+    def _values(self, sample: Sample, structure: RawStructure) -> Iterator[tuple[str, Callable[[], Value]]]:
+        for _ in range(self.settings.patterns):
+            yield "xrd", lambda: _pattern(structure)
+        if len(structure["numbers"]) > self.settings.max_sites:
+            return
+        for i in range(self.settings.images):
+            seed = _seed(sample.id, self.settings.seed, i)
+            yield "image", lambda seed=seed: _image(structure, seed)  # type: ignore[misc]
+
+
+def simulator(settings: Simulate, samples: Iterable[Sample]) -> Simulator:
+    """What simulates as a build says; the hosts of defects are chosen among its samples.
 
     Raises:
-        DataError: The structure cannot be simulated; the message names the sample.
+        DataError: Too few samples can be hosts.
     """
-    if "structure" not in sample.fields:
-        return sample
-    structure: RawStructure = sample.fields["structure"][0]
-    try:
-        made = {
-            "xrd": [_pattern(structure)] * settings.patterns,
-            "image": [_image(structure, _seed(sample.id, settings.seed, i)) for i in range(settings.images)],
-        }
-    except DataError as error:
-        raise DataError(f"sample {sample.id} cannot be simulated: {error}") from error
-    values = {modality: tuple(v for v, _ in both) for modality, both in made.items() if both}
-    known = {modality: tuple(p for _, p in both) for modality, both in made.items() if both}
-    return replace(sample, fields={**sample.fields, **values}, provenance={**sample.provenance, **known})
+    if not settings.defects:
+        return Simulator(settings=settings)
+    hosts = choose_hosts(samples, settings.hosts, max_sites=settings.host_sites)
+    return Simulator(settings=settings, hosts=frozenset(host.id for host in hosts))
 
 
-def simulator(settings: Simulate) -> partial[Sample]:
-    """`with_simulated` under these settings, in a form that worker processes take."""
-    return partial(with_simulated, settings=settings)
+def _with(sample: Sample, made: Mapping[str, list[Value]]) -> Sample:
+    """The sample with these values behind those that it has."""
+    fields, provenance, annotations = dict(sample.fields), dict(sample.provenance), dict(sample.annotations)
+    for modality, both in made.items():
+        fields[modality] = (*sample.fields.get(modality, ()), *(value for value, _ in both))
+        provenance[modality] = (*sample.provenance.get(modality, ()), *(known for _, known in both))
+        if modality in annotations:
+            annotations[modality] = (*annotations[modality], *(None for _ in both))
+    return replace(sample, fields=fields, provenance=provenance, annotations=annotations)
 
 
 def _pattern(structure: RawStructure) -> Value:

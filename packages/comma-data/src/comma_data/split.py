@@ -1,8 +1,9 @@
-"""Folds by reduced formula, what a fold shuts out of training, and the audit that proves it."""
+"""Folds by group, what a fold shuts out of training, and the audit that proves it."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from comma_data.errors import ConfigError, LeakError
 from comma_data.protocol import keep_values
@@ -14,11 +15,31 @@ FOLDS = 5
 PARTS = ("train", "validation", "test")
 ORIGINS = ("doi", "paragraph")
 """Keys of a text's provenance that must not stand on two sides of a split."""
+TOGETHER = ("image_frame", "specimen")
+"""Groups that stand on one side only, whatever a split is made by: pictures of one frame, patterns of one specimen."""
+BY = {
+    "formula": ("formula",),
+    "chemical_system": ("formula", "split"),
+    "prototype": ("split",),
+    "groups": ("split",),
+}
+"""What a split is made by -> the groups of a sample that then stand on one side only."""
 
 
-def fold(formula: str, salt: str = SALT) -> int:
-    """The fold of a reduced formula: sha256(salt + formula) as a whole number, modulo 5."""
-    return int(hashlib.sha256((salt + formula).encode()).hexdigest(), 16) % FOLDS
+def fold(group: str, salt: str = SALT) -> int:
+    """The fold of a group, by default a reduced formula: sha256(salt + group) as a whole number, modulo 5."""
+    return int(hashlib.sha256((salt + group).encode()).hexdigest(), 16) % FOLDS
+
+
+def group_of(sample: Sample) -> str:
+    """What the fold of a sample is made of."""
+    return sample.groups.get("split", sample.groups["formula"])
+
+
+def placed(sample: Sample, group: str, *, by: str, salt: str) -> Sample:
+    """The sample with the group that decides about its fold, and the fold."""
+    split = {} if by == "formula" else {"split": group}
+    return replace(sample, groups={**sample.groups, **split, "fold": str(fold(group, salt))})
 
 
 def group_hash(name: str) -> str:
@@ -96,14 +117,15 @@ def without_leaks(sample: Sample, held_out: frozenset[str]) -> tuple[Sample, Rem
     return keep_values(sample, "text", kept), removed
 
 
-def audit(parts: Mapping[str, Iterable[Sample]]) -> dict[str, int]:
-    """Prove that no formula, DOI or paragraph stands in two parts.
+def audit(parts: Mapping[str, Iterable[Sample]], *, by: str = "formula") -> dict[str, int]:
+    """Prove that no group of the split, image frame, specimen, DOI or paragraph stands in two parts.
 
     Args:
         parts: Name of the part -> its samples, training texts already cleaned by `without_leaks`.
+        by: What the split is made by, a key of `BY`.
 
     Returns:
-        How many distinct formulas, DOIs and paragraphs were compared.
+        How many distinct ones of each kind were compared.
 
     Raises:
         LeakError: One of them stands in two parts.
@@ -111,19 +133,19 @@ def audit(parts: Mapping[str, Iterable[Sample]]) -> dict[str, int]:
     homes: dict[tuple[str, str], tuple[str, str]] = {}
     for part, samples in parts.items():
         for sample in samples:
-            for group in _groups(sample):
+            for group in _groups(sample, BY[by]):
                 home, first = homes.setdefault(group, (part, sample.id))
                 if home != part:
                     raise LeakError(
                         f"{group[0]} {group[1]!r} stands in {home} (sample {first}) and in {part} (sample {sample.id}):"
                         " remove the text from training with without_leaks, or build the data set again"
                     )
-    kinds = ("formula", *ORIGINS)
-    return {kind: sum(k == kind for k, _ in homes) for kind in kinds}
+    compared = Counter(kind for kind, _ in homes)
+    return {kind: compared[kind] for kind in (*BY[by], *TOGETHER, *ORIGINS)}
 
 
-def _groups(sample: Sample) -> Iterable[tuple[str, str]]:
-    yield "formula", sample.groups["formula"]
+def _groups(sample: Sample, kinds: Iterable[str]) -> Iterable[tuple[str, str]]:
+    yield from ((kind, sample.groups[kind]) for kind in (*kinds, *TOGETHER) if kind in sample.groups)
     for value in _texts(sample):
         yield from ((name, value[name]) for name in ORIGINS if value.get(name))
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +15,12 @@ PART = ".part"
 
 
 @contextmanager
-def complete_file(path: Path) -> Iterator[BinaryIO]:
+def complete_file(path: Path, *, needed: int | None = None) -> Iterator[BinaryIO]:
     """Open a temporary file that takes its name, synced, when the block ends well, and is removed when it does not.
+
+    Args:
+        path: The file.
+        needed: Bytes that it will have, where that is known, for messages.
 
     Raises:
         StorageError: The disk is full or does not take the file.
@@ -30,10 +35,27 @@ def complete_file(path: Path) -> Iterator[BinaryIO]:
         _sync_folder(path.parent)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise StorageError(f"{path}: {_reason(error)}") from error
+        raise StorageError(f"{path}: {_reason(error, needed)}") from error
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def ensure_room(path: Path, needed: int) -> None:
+    """Refuse to begin a file that the disk cannot hold.
+
+    Args:
+        path: The file; its folder is there.
+        needed: Bytes.
+
+    Raises:
+        StorageError: Less is free; the message names the file, the bytes needed and the bytes free.
+    """
+    free = shutil.disk_usage(path.parent).free
+    if free < needed:
+        raise StorageError(
+            f"{path}: no room: {needed:,} bytes are needed, {free:,} are free; free some space or choose another folder"
+        )
 
 
 def _sync_folder(folder: Path) -> None:
@@ -47,7 +69,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError, needed: int | None) -> str:
+    size = "" if needed is None else f", {needed:,} bytes are needed"
     if errno.errorcode.get(error.errno or 0) in {"ENOSPC", "EDQUOT", "EFBIG"}:
-        return f"no room ({error.strerror}): free some space or choose another folder"
+        return f"no room ({error.strerror}){size}: free some space or choose another folder"
     return f"cannot be written ({error.strerror}): check that the folder exists and is yours"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from comma_data.codec import DOCUMENT, encode
 from comma_data.manifest import Counts, Manifest
 from comma_data.sample import Sample
 
@@ -41,9 +42,29 @@ def manifest_text(manifest: Manifest) -> str:
         f"data hash {manifest.data_hash}",
         counts_text(manifest.counts),
         table(("joined", "number"), list(manifest.joined.items())),
-        table(("data set", "number"), sizes),
     ]
+    if manifest.simulated:
+        parts.append(table(("simulated", "number"), list(manifest.simulated.items())))
+    if manifest.split.get("audit"):
+        parts.append(f"folds by {manifest.split['by']}, audited:\n{splits_text(manifest.split['audit'])}")
+    parts.append(table(("data set", "number"), sizes))
     return "\n\n".join(parts)
+
+
+def splits_text(splits: Sequence[Mapping[str, int]]) -> str:
+    """The parts of each split, and how many groups were compared."""
+    return table([name.replace("_", " ") for name in splits[0]], [list(split.values()) for split in splits])
+
+
+def sample_json(sample: Sample) -> str:
+    """A sample as one JSON document in the form of the shards; large arrays stand as the names of their members."""
+    members = encode(sample)
+    whole = json.loads(members.pop(DOCUMENT))
+    for name in sorted(members):
+        part = json.loads(members[name]) if name.endswith(".json") else {}
+        for key, values in part.items():
+            whole[key].update(values)
+    return json.dumps(whole, ensure_ascii=False)
 
 
 def sample_text(sample: Sample, *, most: int = 3) -> str:

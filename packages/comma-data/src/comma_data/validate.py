@@ -50,6 +50,11 @@ def check_structure(structure: RawStructure, guard: Guard = Guard()) -> None:  #
             `cell-not-periodic`, `cell-too-flat`, `atoms-too-dense`, `atoms-too-sparse`, `extent-too-large` or
             `atoms-too-close`.
     """
+    with np.errstate(all="ignore"):  # absurd numbers overflow on the way to their refusal
+        _check(structure, guard)
+
+
+def _check(structure: RawStructure, guard: Guard) -> None:
     _check_shapes(structure)
     numbers = np.asarray(structure["numbers"])
     positions = np.asarray(structure["positions"], dtype=float)

@@ -1,31 +1,30 @@
-"""Samples -> tar shards in the webdataset format, the index and the manifest."""
+"""Samples -> a data set: shards, index, refusals and manifest, each complete or not there."""
 
-import hashlib
-import io
 import json
 import re
-import tarfile
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
+
+import numpy as np
 
 import comma_data
-from comma_data.codec import SCHEMA, encode
+from comma_data.codec import SCHEMA
 from comma_data.errors import DataError
-from comma_data.manifest import INDEX, MANIFEST, Counts, Manifest, ShardFile, data_hash, sha256
-from comma_data.sample import Sample
-from comma_data.split import ORIGINS, SALT, group_hash
+from comma_data.manifest import INDEX, MANIFEST, REFUSALS, Counts, Manifest, data_hash, sha256
+from comma_data.pool import Engine, Serial
+from comma_data.sample import Refusal, Sample
+from comma_data.shard import JOURNAL, AsItIs, Finish, Row, Task, Written, write_shard
+from comma_data.split import SALT
 from comma_data.storage import PART, complete_file
 
 KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 """What an id looks like; other characters, dots above all, are read differently by different tar readers."""
-HEADER = 512
-"""Bytes of a USTAR header."""
-
-Row = dict[str, Any]
+BYTES_PER_SHARD = 64 * 2**20
+"""A shard is closed when the arrays of its samples come to this, before anything is simulated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,108 +37,138 @@ class Description:
     counts: Mapping[str, Counts]
     joined: Mapping[str, int]
     split_salt: str = SALT
+    split: Mapping[str, Any] = field(default_factory=dict)
+    refused: Sequence[Refusal] = ()
 
 
-def write(samples: Iterable[Sample], out: Path, description: Description, *, samples_per_shard: int = 1000) -> Manifest:
-    """Write a data set: the shards, then `samples.jsonl`, then `manifest.json`, each complete or not there.
+def write(  # noqa: PLR0913 - how a data set is laid out, all with defaults
+    samples: Iterable[Sample],
+    out: Path,
+    description: Description,
+    *,
+    samples_per_shard: int = 1000,
+    finish: Finish = AsItIs(),  # noqa: B008 - frozen
+    engine: Engine = Serial(),  # noqa: B008 - frozen
+) -> Manifest:
+    """Write a data set: the shards, then `samples.jsonl` and `refusals.jsonl`, then `manifest.json`.
 
-    The same samples give the same bytes. Samples are taken one shard at a time.
+    The same samples give the same bytes, whatever the engine. Shards that an interrupted call finished are kept where
+    their samples are the same.
 
     Args:
-        samples: In the order in which they are stored.
-        out: Folder of the data set; what an interrupted build left there is overwritten.
+        samples: In the order in which they are stored; taken one shard at a time.
+        out: Folder of the data set.
         description: What the manifest says beside the samples.
-        samples_per_shard: Samples in each shard but the last.
+        samples_per_shard: Samples in each shard but the last; fewer where they are large (`BYTES_PER_SHARD`).
+        finish: What is done to each sample where its shard is written.
+        engine: What the shards are written on; all of its workers see the folder.
 
     Raises:
         DataError: An id that cannot be a key, or that comes twice.
         StorageError: The disk does not take a file.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    (out / JOURNAL).mkdir(parents=True, exist_ok=True)
     (out / MANIFEST).unlink(missing_ok=True)
-    shards: list[ShardFile] = []
-    rows: list[Row] = []
-    for number, chunk in enumerate(_chunks(_checked(samples), samples_per_shard)):
-        shard, of_shard = _write_shard(out / f"shard-{number:05d}.tar", chunk)
-        shards.append(shard)
-        rows += of_shard
-    index = "".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in rows).encode()
-    with complete_file(out / INDEX) as file:
-        file.write(index)
-    manifest = _manifest(tuple(shards), rows, sha256(index), description)
-    _remove_leftovers(out, {shard.name for shard in shards})
-    with complete_file(out / MANIFEST) as file:
-        file.write(manifest.to_json().encode())
+    tasks = (
+        Task(name=f"shard-{number:05d}.tar", folder=out, samples=chunk, finish=finish)
+        for number, chunk in enumerate(_chunks(_checked(samples), samples_per_shard))
+    )
+    written = list(engine.map(write_shard, tasks, on_death=_died, size=1))
+    rows = [row for part in written for row in part.rows]
+    check_ids(row["id"] for row in rows)  # again: `finish` may have made samples
+    manifest = _index(out, written, rows, description)
+    _remove_leftovers(out, {shard.name for shard in manifest.shards})
+    text = manifest.to_json().encode()
+    with complete_file(out / MANIFEST, needed=len(text)) as file:
+        file.write(text)
+    shutil.rmtree(out / JOURNAL, ignore_errors=True)
     return manifest
 
 
+def check_ids(ids: Iterable[str]) -> None:
+    """Refuse ids that cannot be keys.
+
+    Raises:
+        DataError: An id has other characters, or comes twice.
+    """
+    seen: set[str] = set()
+    for identifier in ids:
+        if not KEY.fullmatch(identifier):
+            raise DataError(f"sample id {identifier!r}: 1 to 64 characters a-z, 0-9 and -, the first no -")
+        if identifier in seen:
+            raise DataError(f"sample id {identifier!r} comes twice: ids are unique within a data set")
+        seen.add(identifier)
+
+
 def _checked(samples: Iterable[Sample]) -> Iterator[Sample]:
+    """The samples, as long as their ids are right."""
     seen: set[str] = set()
     for sample in samples:
-        if not KEY.fullmatch(sample.id):
-            raise DataError(f"sample id {sample.id!r}: 1 to 64 characters a-z, 0-9 and -, the first no -")
-        if sample.id in seen:
-            raise DataError(f"sample id {sample.id!r} comes twice: ids are unique within a data set")
+        check_ids([sample.id] * (1 + (sample.id in seen)))
         seen.add(sample.id)
         yield sample
 
 
-def _chunks(samples: Iterator[Sample], size: int) -> Iterator[list[Sample]]:
-    while chunk := list(islice(samples, size)):
+def _chunks(samples: Iterable[Sample], most: int) -> Iterator[list[Sample]]:
+    chunk: list[Sample] = []
+    size = 0
+    for sample in samples:
+        size += _nbytes([sample.fields, sample.annotations])
+        chunk.append(sample)
+        if len(chunk) == most or size >= BYTES_PER_SHARD:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
         yield chunk
 
 
-def _write_shard(path: Path, samples: list[Sample]) -> tuple[ShardFile, list[Row]]:
-    rows: list[Row] = []
-    with complete_file(path) as file:
-        hashing = _Hashing(file)
-        with tarfile.open(fileobj=hashing, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-            rows.extend(_row(sample, path.name, _add(tar, sample)) for sample in samples)
-        size = file.tell()
-    return ShardFile(name=path.name, samples=len(rows), bytes=size, sha256=hashing.digest()), rows
+def _nbytes(value: object) -> int:
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, Mapping):
+        return sum(map(_nbytes, value.values()))
+    return sum(map(_nbytes, value)) if isinstance(value, (tuple, list)) else 0
 
 
-def _add(tar: tarfile.TarFile, sample: Sample) -> list[list[Any]]:
-    """Write the members, sorted by name; [extension, offset of the data, bytes, crc32] for each."""
-    members = []
-    for extension, data in sorted(encode(sample).items()):
-        info = tarfile.TarInfo(f"{sample.id}.{extension}")
-        info.size = len(data)
-        members.append([extension, tar.offset + HEADER, len(data), zlib.crc32(data)])
-        tar.addfile(info, io.BytesIO(data))
-    return members
+def _died(task: Task) -> Written:
+    first, last = task.samples[0].id, task.samples[-1].id
+    raise DataError(f"the process that wrote {task.name} (samples {first} to {last}) died; is there enough memory?")
 
 
-def _row(sample: Sample, shard: str, members: list[list[Any]]) -> Row:
-    texts = sample.provenance.get("text", ())
-    origins = {group_hash(value[name]) for value in texts for name in ORIGINS if value.get(name)}
-    return {
-        "id": sample.id,
-        "shard": shard,
-        "formula": sample.groups["formula"],
-        "fold": int(sample.groups["fold"]),
-        "modalities": {modality: len(values) for modality, values in sorted(sample.fields.items()) if values},
-        "origins": sorted(origins),
-        "members": members,
-    }
+def _lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    return "".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in rows).encode()
 
 
-def _manifest(shards: tuple[ShardFile, ...], rows: list[Row], index_sha256: str, about: Description) -> Manifest:
-    names = sorted({modality for row in rows for modality in row["modalities"]})
+def _index(out: Path, written: Sequence[Written], rows: Sequence[Row], about: Description) -> Manifest:
+    """Write index and refusals; the manifest that describes them."""
+    files = {INDEX: _lines(rows)}
+    if about.refused:
+        files[REFUSALS] = _lines(vars(refusal) for refusal in about.refused)
+    for name, data in files.items():
+        with complete_file(out / name, needed=len(data)) as file:
+            file.write(data)
+    outcomes: Counter[str] = Counter()
+    for part in written:
+        outcomes.update(part.outcomes)
+    shards = tuple(part.shard for part in written)
+    index = sha256(files[INDEX])
     return Manifest(
         name=about.name,
         schema_version=SCHEMA,
         package_version=comma_data.__version__,
         split_salt=about.split_salt,
+        split=about.split,
         build=about.build,
         inputs=about.inputs,
         counts=about.counts,
         joined=about.joined,
+        simulated=dict(sorted(outcomes.items())),
         samples=len(rows),
-        modalities={name: sum(name in row["modalities"] for row in rows) for name in names},
+        modalities=dict(sorted(Counter(m for row in rows for m in row["modalities"]).items())),
         shards=shards,
-        index_sha256=index_sha256,
-        data_hash=data_hash(shards, index_sha256),
+        index_sha256=index,
+        refusals_sha256=sha256(files[REFUSALS]) if REFUSALS in files else "",
+        data_hash=data_hash(shards, index),
     ).sealed()
 
 
@@ -148,22 +177,3 @@ def _remove_leftovers(out: Path, shards: set[str]) -> None:
     for path in [*out.glob(f"*{PART}"), *out.glob("shard-*.tar")]:
         if path.name not in shards:
             path.unlink(missing_ok=True)
-
-
-class _Hashing(io.RawIOBase):
-    """A write-only file that hashes what passes."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__()
-        self._file = file
-        self._hash = hashlib.sha256()
-
-    def write(self, data: Any) -> int:
-        self._hash.update(data)
-        return self._file.write(data)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def digest(self) -> str:
-        return self._hash.hexdigest()

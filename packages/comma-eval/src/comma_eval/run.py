@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from comma_data.shards import ShardSet
-from comma_data.split import Split
+from comma_data.split import Split, group_of
 from comma_encoders.folder import load, read_manifest
 
 from comma_eval.embedding import EmbeddingScorer
@@ -69,7 +69,7 @@ def _model(folder: Path, manifest: Mapping[str, Any], sides: HeldOut) -> tuple[d
     Raises:
         SeenError: it has seen a held-out formula.
     """
-    trained_on = refuse_seen({sample.groups["formula"] for sample in sides.test}, manifest.get("groups_seen"))
+    trained_on = refuse_seen({group_of(sample) for sample in sides.test}, manifest.get("groups_seen"))
     scorer = EmbeddingScorer(embedder=load(folder))
     return {_name(folder): scorer}, {"model": str(folder), "model trained on": trained_on}
 
@@ -80,11 +80,12 @@ def _split(shards: ShardSet, named: Mapping[str, Any], asked: int | None) -> Spl
     Raises:
         UsageError: the model's folds are others than those of the data set, or than those asked for.
     """
-    salt, own = named.get("salt", shards.manifest.split_salt), named.get("test_fold")
-    if salt != shards.manifest.split_salt:
+    by = shards.manifest.split.get("by", "formula")
+    folds, own = (named.get("by", by), named.get("salt", shards.manifest.split_salt)), named.get("test_fold")
+    if folds != (by, shards.manifest.split_salt):
         raise UsageError(
-            f"the model's folds were made with the salt {salt!r}, those of {shards.path} with "
-            f"{shards.manifest.split_salt!r}, so they are not the same. Remedy: pass the data set it was trained on"
+            f"the model's folds were made by {folds[0]} with salt {folds[1]!r}, those of {shards.path} by {by} with "
+            f"the salt {shards.manifest.split_salt!r}. Remedy: pass the data set it was trained on"
         )
     if own is not None and asked is not None and int(own) != asked:
         raise UsageError(f"the model was trained without fold {own}, so fold {asked} cannot test it: omit --test-fold")

@@ -11,7 +11,7 @@ def refuse_seen(formulas: Collection[str], seen: Collection[str] | None) -> str:
     """Compare the test formulas with the hashes of the groups that a model saw in any stage of its training.
 
     Args:
-        formulas: reduced formulas that are about to be asked.
+        formulas: groups of the split, by default reduced formulas, that are about to be asked.
         seen: `groups_seen` of the model's manifest; None where the model does not say.
 
     Returns:

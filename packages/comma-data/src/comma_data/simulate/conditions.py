@@ -1,6 +1,6 @@
 """Imaging conditions of a simulated micrograph, drawn from a seed."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -26,7 +26,7 @@ class Conditions:
     contamination: float
     """Root mean square of the slow variation of the background, as a fraction of the mean signal."""
     tilt_mrad: tuple[float, float]
-    """Mistilt: how far columns lean along x and y of the crystal, per unit of thickness."""
+    """Mistilt: how far columns lean along x and y of the image, per unit of thickness, in thousandths."""
     rotation: float
     """Scan rotation, radians."""
     offset: tuple[float, float, float]
@@ -57,6 +57,18 @@ class Conditions:
 def conditions(seed: int) -> Conditions:
     """The conditions that belong to a seed."""
     return Conditions.draw(np.random.default_rng([seed, 0]))
+
+
+def session(seed: int, number: int) -> Conditions:
+    """The conditions of one of several sessions at the microscope, for splits that hold whole conditions out."""
+    return Conditions.draw(np.random.default_rng([seed, 3, number]))
+
+
+def during(kept: Conditions, rng: np.random.Generator) -> Conditions:
+    """Conditions of one image of a session: specimen, probe and dose stay; field, drift, jitter and place are new."""
+    new = Conditions.draw(rng)
+    free = ("field_nm", "jitter_nm", "drift_nm", "rotation", "offset")
+    return replace(kept, **{name: getattr(new, name) for name in free})
 
 
 def _pair(rng: np.random.Generator, largest: float) -> tuple[float, float]:

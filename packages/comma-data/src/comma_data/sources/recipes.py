@@ -4,6 +4,7 @@ import hashlib
 import json
 import lzma
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,17 @@ from comma_data.conditions import ConditionError, celsius, clean, hours, names
 from comma_data.errors import DataError
 from comma_data.formulas import classify, reduced
 from comma_data.names import names_target
+from comma_data.pool import Engine, Serial, TooSlowError, time_limit
 from comma_data.protocol import Operation, Protocol
 from comma_data.sample import Record, Refusal
 
 SOURCE = "recipes"
+Item = tuple[str, Mapping[str, Any], str]
+"""(key, recipe, method); the method is also the name of the file without its endings."""
 LARGEST = 2 * 2**30
 """Bytes that a compressed file may unpack to."""
+LONGEST = 5.0
+"""Seconds that one recipe may take."""
 
 ROUNDING = 1e-3
 """Atomic fractions of a target's formula and of the release's composition differ by less."""
@@ -35,31 +41,57 @@ KINDS: Mapping[str, str] = {
 """Type of an operation in the release -> `Operation.kind`."""
 
 
-def read(path: Path) -> Iterator[Record | Refusal]:
+def read(
+    path: Path,
+    *,
+    engine: Engine = Serial(),  # noqa: B008 - frozen
+) -> Iterator[Record | Refusal]:
     """Recipes in the order of the file; the key is the file's name and the recipe's number in it.
 
     A recipe is refused with the code `target-variable`, `target-composite` or `target-unparsable` where its target is
     no formula with fixed amounts, `target-doped` where the release names additives, `target-doubtful` where the
     release states another composition of the target than its formula, `unknown-unit`, `bad-number` or `bad-text`
-    where a condition cannot be read, and `bad-schema`.
+    where a condition cannot be read, `bad-schema`, `too-costly` and `parser-died`.
 
     Args:
         path: A `.json` or `.json.xz` file, or a folder of such.
+        engine: What works on the recipes.
 
     Raises:
         DataError: The path does not exist, or a file is no JSON of this schema.
     """
+    yield from engine.map(_parse, _items(path), on_death=_died)
+
+
+def reads(file: Path) -> bool:
+    """Whether a file of this name is read where it stands in the source's folder."""
+    return file.name.endswith((".json", ".json.xz"))
+
+
+def _items(path: Path) -> Iterator[Item]:
     for file in _files(path):
         method = file.name.split(".")[0]
         for number, recipe in enumerate(_reactions(file)):
-            key = f"{method}-{number:05d}"
-            try:
-                yield _record(key, recipe, method)
-            except ConditionError as error:
-                yield Refusal(source=SOURCE, key=key, code=error.code, message=f"{file.name}: {error}")
-            except (KeyError, TypeError, AttributeError, ValueError) as error:
-                message = f"{file.name}: not in the schema of the release ({error!r})"
-                yield Refusal(source=SOURCE, key=key, code="bad-schema", message=message)
+            yield f"{method}-{number:05d}", recipe, method
+
+
+def _parse(item: Item) -> Record | Refusal:
+    key, recipe, method = item
+    refused = partial(Refusal, source=SOURCE, key=key)
+    try:
+        with time_limit(LONGEST):
+            return _record(key, recipe, method)
+    except ConditionError as error:
+        return refused(code=error.code, message=f"{key}: {error}")
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        return refused(code="bad-schema", message=f"{key}: not in the schema of the release ({error!r:.200})")
+    except (TooSlowError, MemoryError, RecursionError) as error:
+        return refused(code="too-costly", message=f"{key}: reading {error}")
+
+
+def _died(item: Item) -> Refusal:
+    message = f"{item[0]}: the process that read it died; report the recipe to comma-data"
+    return Refusal(source=SOURCE, key=item[0], code="parser-died", message=message)
 
 
 def _files(path: Path) -> list[Path]:

@@ -1,0 +1,1 @@
+"""Faults and threats, tried in numbers."""

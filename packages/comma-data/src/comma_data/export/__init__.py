@@ -1,0 +1,1 @@
+"""A data set as Parquet files that `datasets`, pandas and Croissant readers take."""

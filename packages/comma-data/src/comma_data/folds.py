@@ -1,0 +1,119 @@
+"""What the folds of a build are made of: formula, chemical system, prototype, or groups that the user gives."""
+
+import csv
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from pymatgen.core import Composition, Lattice, Structure
+from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
+from comma_data.config import SplitBy
+from comma_data.errors import ConfigError
+from comma_data.join import UNKNOWN, fold_group
+from comma_data.pool import Engine, Serial
+from comma_data.sample import RawStructure, Sample
+from comma_data.split import FOLDS, PARTS, Split, audit, origins, placed, without_leaks
+
+SYMPREC = 0.1
+"""Å: how far atoms may lie from symmetric places when the prototype is found."""
+
+
+def regrouped(
+    samples: Sequence[Sample],
+    split: SplitBy,
+    *,
+    root: Path | None = None,
+    engine: Engine = Serial(),  # noqa: B008 - frozen
+) -> tuple[Sample, ...]:
+    """The samples with the folds that a build asks for.
+
+    An entry without a formula stays with its image frame or DOI, one without a structure with its formula.
+
+    Raises:
+        ConfigError: The user's table of groups cannot be read, or leaves samples out.
+    """
+    if split.by == "formula":
+        return tuple(placed(sample, fold_group(sample), by=split.by, salt=split.salt) for sample in samples)
+    if split.by == "chemical_system":
+        groups: Iterable[str] = map(chemical_system, samples)
+    elif split.by == "prototype":
+        groups = engine.map(prototype, samples, on_death=fold_group)
+    else:
+        groups = _given(samples, (root or Path()) / (split.table or ""))
+    return tuple(
+        placed(sample, group, by=split.by, salt=split.salt) for sample, group in zip(samples, groups, strict=True)
+    )
+
+
+def chemical_system(sample: Sample) -> str:
+    """`Ba-O-Ti`: the elements in alphabetical order."""
+    formula = sample.groups["formula"]
+    if formula.startswith(UNKNOWN):
+        return fold_group(sample)
+    return "-".join(sorted(element.symbol for element in Composition(formula).elements))
+
+
+def prototype(sample: Sample) -> str:
+    """`ABC3 221`: anonymous formula and space group of the first structure."""
+    if "structure" not in sample.fields or not sample.fields["structure"][0]["periodic"].all():
+        return fold_group(sample)
+    structure: RawStructure = sample.fields["structure"][0]
+    crystal = Structure(
+        Lattice(structure["cell"]), list(structure["numbers"]), structure["positions"], coords_are_cartesian=True
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # spglib's own deprecations
+        try:
+            number = SpacegroupAnalyzer(crystal, symprec=SYMPREC).get_space_group_number()
+        except Exception:  # noqa: BLE001 - it raises many types where it finds no symmetry
+            number = 1
+    return f"{crystal.composition.anonymized_formula} {number}"
+
+
+def audits(samples: Sequence[Sample], *, by: str) -> list[dict[str, int]]:
+    """Counts for each of the five splits: samples a part, texts removed, groups compared.
+
+    Raises:
+        LeakError: A group, DOI or paragraph is left on two sides.
+    """
+    return [_audit(samples, Split(test_fold=k), by) for k in range(FOLDS)]
+
+
+def _audit(samples: Sequence[Sample], split: Split, by: str) -> dict[str, int]:
+    parts: dict[str, list[Sample]] = {part: [] for part in PARTS}
+    for sample in samples:
+        parts[split.part(sample.groups["fold"])].append(sample)
+    test = origins(parts["test"])
+    held_out = test | origins(parts["validation"])
+    cleaned = [without_leaks(sample, held_out) for sample in parts["train"]]
+    validation = [without_leaks(sample, test) for sample in parts["validation"]]
+    compared = audit(
+        {"train": (s for s, _ in cleaned), "validation": (s for s, _ in validation), "test": parts["test"]}, by=by
+    )
+    return {
+        "test_fold": split.test_fold,
+        **{part: len(of_part) for part, of_part in parts.items()},
+        "texts_removed_from_train": sum(removed.total for _, removed in cleaned),
+        "texts_removed_from_validation": sum(removed.total for _, removed in validation),
+        **{f"compared_{kind}": number for kind, number in compared.items()},
+    }
+
+
+def _given(samples: Sequence[Sample], path: Path) -> list[str]:
+    groups = _table(path)
+    missing = [sample.id for sample in samples if sample.id not in groups]
+    if missing:
+        raise ConfigError(
+            f"{path}: no group for {len(missing)} of {len(samples)} samples ({', '.join(missing[:5])}...);"
+            " add their rows, ids as `comma data build --dry-run` would give them"
+        )
+    return [groups[sample.id] for sample in samples]
+
+
+def _table(path: Path) -> Mapping[str, str]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return {row["id"]: row["group"] for row in csv.DictReader(file, strict=True)}
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
+        raise ConfigError(f"split.table {path}: {error!r}; give a CSV file with the columns id and group") from error

@@ -1,0 +1,1 @@
+"""Micrographs in the formats that microscopes and image programs write."""

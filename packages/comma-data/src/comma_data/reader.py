@@ -1,0 +1,183 @@
+"""Bytes of a data set's files by offset: from a folder, or over https with range requests."""
+
+import http.client
+import ipaddress
+import os
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import Protocol, Self
+from urllib.parse import SplitResult, quote, urlsplit
+
+from comma_data.errors import ShardError, StorageError
+
+OPEN = 128
+"""Files that a reader of a folder keeps open."""
+TIMEOUT = 30.0
+"""Seconds that a server may be silent."""
+TRIES = 5
+"""Requests for one range before giving up; the pauses between them double from `PAUSE`."""
+PAUSE = 0.5
+"""Seconds."""
+LARGEST = 2**31
+"""Bytes of one answer."""
+
+
+class Reader(Protocol):
+    """Where a data set's files are."""
+
+    def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes:
+        """Bytes of a file; fewer than `size` where it ends before, all to its end where no size is given.
+
+        Raises:
+            ShardError: There is no such file.
+            StorageError: It cannot be read.
+        """
+        ...
+
+
+def reader(place: Path | str) -> Reader:
+    """The reader of a folder or of an https address (http only for this machine).
+
+    Raises:
+        ShardError: Another kind of address.
+    """
+    text = str(place)
+    if "://" not in text and not text.startswith("pipe:"):
+        return Folder(Path(place))
+    parts = urlsplit(text)
+    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+        return Server(parts)
+    raise ShardError(f"{text}: data sets are read from a folder or an https address")
+
+
+class Folder:
+    """Files of a folder; the last ones used stay open, each process opens its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._open: OrderedDict[str, int] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Open files do not travel."""
+        return {"path": self.path, "_open": OrderedDict()}
+
+    def __del__(self) -> None:
+        """Close what is open."""
+        for handle in self._open.values():
+            os.close(handle)
+
+    def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes:
+        """As `Reader.read`."""
+        try:
+            if size is None or not hasattr(os, "pread"):
+                with (self.path / name).open("rb") as file:
+                    file.seek(offset)
+                    return file.read() if size is None else file.read(size)
+            return os.pread(self._handle(name), size, offset)
+        except FileNotFoundError as error:
+            raise ShardError(f"{self.path / name}: no such file; build or copy the data set again") from error
+        except OSError as error:
+            raise StorageError(f"{self.path / name}: cannot be read ({error.strerror})") from error
+
+    def _handle(self, name: str) -> int:
+        handle = self._open.get(name)
+        if handle is None:
+            handle = self._open[name] = os.open(self.path / name, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            if len(self._open) > OPEN:
+                os.close(self._open.popitem(last=False)[1])
+        return handle
+
+
+class Server:
+    """Files below an address; one connection is kept, and a request that fails in passing is made again."""
+
+    def __init__(self, address: SplitResult) -> None:
+        self.address = address
+        self._connection: http.client.HTTPConnection | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        """Connections do not travel."""
+        return {"address": self.address, "_connection": None}
+
+    def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes:
+        """As `Reader.read`."""
+        if size == 0:
+            return b""
+        reason = ""
+        for attempt in range(TRIES):
+            if attempt:
+                time.sleep(PAUSE * 2 ** (attempt - 1))
+            try:
+                return self._request(name, offset, size)
+            except (OSError, http.client.HTTPException, _PassingError) as error:
+                reason = str(error) or type(error).__name__
+                self._close()
+        raise StorageError(f"{self._url(name)}: no answer after {TRIES} tries ({reason}); try again later")
+
+    def _request(self, name: str, offset: int, size: int | None) -> bytes:
+        last = "" if size is None else str(offset + size - 1)
+        headers = {"Range": f"bytes={offset}-{last}", "Accept-Encoding": "identity"}
+        connection = self._connected()
+        connection.request("GET", self._path(name), headers=headers)
+        answer = connection.getresponse()
+        if answer.status == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+            answer.read()
+            return b""
+        if answer.status not in {http.client.OK, http.client.PARTIAL_CONTENT}:
+            self._refuse(name, answer)
+        if answer.status == http.client.OK and (offset or size is not None):
+            raise ShardError(f"{self._url(name)}: the server does not answer range requests; copy the data set instead")
+        length = int(answer.headers.get("Content-Length") or -1)
+        if not 0 <= length <= (LARGEST if size is None else size):
+            raise _PassingError(f"an answer of {length} bytes")
+        data = answer.read(length)
+        if len(data) != length:
+            raise _PassingError(f"an answer that was cut after {len(data)} of {length} bytes")
+        return data
+
+    def _refuse(self, name: str, answer: http.client.HTTPResponse) -> None:
+        self._close()
+        if answer.status == http.client.TOO_MANY_REQUESTS or answer.status >= http.client.INTERNAL_SERVER_ERROR:
+            raise _PassingError(f"status {answer.status}")
+        raise ShardError(f"{self._url(name)}: the server answers {answer.status} {answer.reason}")
+
+    def _connected(self) -> http.client.HTTPConnection:
+        if self._connection is None:
+            kind = http.client.HTTPSConnection if self.address.scheme == "https" else http.client.HTTPConnection
+            self._connection = kind(self.address.hostname or "", self.address.port, timeout=TIMEOUT)
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def __enter__(self) -> Self:
+        """Keep the connection for the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        self._close()
+
+    def __del__(self) -> None:
+        """Close the connection."""
+        self._close()
+
+    def _path(self, name: str) -> str:
+        return f"{self.address.path.rstrip('/')}/{quote(name)}"
+
+    def _url(self, name: str) -> str:
+        return f"{self.address.scheme}://{self.address.netloc}{self._path(name)}"
+
+
+class _PassingError(Exception):
+    """A fault that another try may not meet."""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""Crystal defects in the specimen that a micrograph shows, one file for a kind or family."""

@@ -1,0 +1,1 @@
+"""Foreign structure formats, one file each: bytes -> what the file says of its sites."""

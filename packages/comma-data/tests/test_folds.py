@@ -1,0 +1,74 @@
+"""What folds are made of, and that nothing stands on two sides whatever it is."""
+
+import numpy as np
+import pytest
+from comma_data.config import SplitBy
+from comma_data.errors import ConfigError
+from comma_data.folds import audits, chemical_system, prototype, regrouped
+from comma_data.join import join
+from comma_data.sample import RawImage, RawPattern, Record
+from comma_data.split import FOLDS, fold, group_of
+
+
+@pytest.fixture
+def samples(make):
+    """Rock salts, a text alone, pictures of two frames and two scans of a specimen."""
+    structure, text = make["structure_record"], make["text_record"]
+    pixels = RawImage(pixels=np.zeros((4, 4), dtype=np.uint8), nm_per_pixel=None)
+    pattern = RawPattern(two_theta=np.arange(3.0), intensity=np.ones(3), wavelength=1.54)
+
+    def alone(key, modality, value, **groups):
+        return Record(source="x", key=key, modality=modality, value=value, formula=None, groups=groups)
+
+    images = [alone(f"i{n}", "image", pixels, image_frame=f"frame {n // 4}") for n in range(8)]
+    scans = [alone(f"x{n}", "xrd", pattern, specimen="mixture") for n in range(2)]
+    return join([structure("a"), structure("b"), text("t", "KCl"), *images, *scans]).samples
+
+
+def placed(samples, **split):
+    return regrouped(samples, SplitBy.model_validate(split))
+
+
+def test_by_formula_frames_and_specimens_stay_together(samples):
+    found = placed(samples)
+    folds = {s.id: s.groups["fold"] for s in found}
+    assert folds["a"] == folds["b"] == str(fold("NaCl"))
+    assert folds["t"] == str(fold("KCl"))
+    assert len({folds[f"i{n}"] for n in range(4)}) == 1
+    assert folds["i0"] == str(fold("frame 0"))
+    assert folds["x0"] == folds["x1"] == str(fold("mixture"))
+    assert all("split" not in s.groups for s in found)
+    assert all(audit["compared_image_frame"] == 2 for audit in audits(found, by="formula"))
+
+
+def test_by_chemical_system(samples):
+    assert chemical_system(next(s for s in samples if s.id == "a")) == "Cl-Na"
+    found = {s.id: s for s in placed(samples, by="chemical_system")}
+    assert found["a"].groups["split"] == "Cl-Na"
+    assert int(found["a"].groups["fold"]) == fold("Cl-Na")
+    assert found["i0"].groups["split"] == "frame 0"
+    assert len(audits(tuple(found.values()), by="chemical_system")) == FOLDS
+
+
+def test_by_prototype_a_lone_text_stays_with_its_formula(samples):
+    assert prototype(next(s for s in samples if s.id == "a")) == "AB 225"
+    found = {s.id: s for s in placed(samples, by="prototype", salt="other:")}
+    assert int(found["a"].groups["fold"]) == fold("AB 225", "other:")
+    assert group_of(found["t"]) == "KCl"
+    audits(tuple(found.values()), by="prototype")
+
+
+def test_by_the_users_groups(samples, tmp_path):
+    table = tmp_path / "groups.csv"
+    table.write_text("id,group\n" + "".join(f"{s.id},g{i % 3}\n" for i, s in enumerate(samples)))
+    split = SplitBy(by="groups", table="groups.csv")
+    found = regrouped([s for s in samples if "image" not in s.fields and "xrd" not in s.fields], split, root=tmp_path)
+    assert {group_of(s) for s in found} <= {"g0", "g1", "g2"}
+    table.write_text("id,group\na,g0\n")
+    with pytest.raises(ConfigError, match=r"no group for \d+ of \d+ samples"):
+        regrouped(samples, split, root=tmp_path)
+    table.write_text("name,group\na,g0\n")
+    with pytest.raises(ConfigError, match="columns id and group"):
+        regrouped(samples, split, root=tmp_path)
+    with pytest.raises(ConfigError, match="columns id and group"):
+        regrouped(samples, split, root=tmp_path / "nowhere")
