@@ -9,7 +9,7 @@ from pathlib import Path
 import comma_data
 from comma_data.build import prepare
 from comma_data.config import read_build
-from comma_data.simulated import with_simulated
+from comma_data.simulated import simulator
 from comma_data.writer import Description, write
 from comma_encoders.folder import save
 from comma_encoders.modality import get
@@ -28,7 +28,7 @@ def main() -> None:
     """Write three crystals, a small model with random weights, and the vectors that it gives them."""
     plan = read_build("textbook")
     samples = [s for s in prepare(plan, root=None).joined.samples if s.id in CHOSEN]
-    first = with_simulated(samples[0], plan.simulate)
+    (first,) = simulator(plan.simulate, samples)(samples[0]).samples
     description = Description(name="golden", build={}, inputs={}, counts={}, joined={})
     write([first, *samples[1:]], HERE / "data", description)
     model = AlignedModel({name: get(name).Config(**settings) for name, settings in SMALL.items()}, dim=8)

@@ -37,7 +37,8 @@ def test_by_formula_frames_and_specimens_stay_together(samples):
     assert len({folds[f"i{n}"] for n in range(4)}) == 1
     assert folds["i0"] == str(fold("frame 0"))
     assert folds["x0"] == folds["x1"] == str(fold("mixture"))
-    assert all("split" not in s.groups for s in found)
+    assert {s.id for s in found if "split" in s.groups} == {"x0", "x1", *(f"i{n}" for n in range(8))}
+    assert all(int(s.groups["fold"]) == fold(group_of(s)) for s in found)
     assert all(audit["compared_image_frame"] == 2 for audit in audits(found, by="formula"))
 
 

@@ -52,6 +52,9 @@ def open_source(data: Path, run: Run) -> Source:
     held_out = frozenset(h for row, p in zip(shards.rows, part, strict=True) if p != "train" for h in row.origins)
     ours = [i for i, p in enumerate(part) if p == "train"]
     cleaned = [without_leaks(shards.read(i, modalities=run.modalities), held_out) for i in ours]
+    test = frozenset(h for row, p in zip(shards.rows, part, strict=True) if p == "test" for h in row.origins)
+    chosen_on = [shards.read(i, modalities=run.modalities) for i, p in enumerate(part) if p == "validation"]
+    validation = [without_leaks(sample, test)[0] for sample in chosen_on]
     train = [sample for sample, _ in cleaned if _useful(sample, run.modalities)]
     if not train:
         found = sorted({m for row in shards.rows for m in row.modalities})
@@ -62,11 +65,7 @@ def open_source(data: Path, run: Run) -> Source:
         manifest=shards.manifest,
         split=split,
         train=train,
-        validation=[
-            sample
-            for i, p in enumerate(part)
-            if p == "validation" and _useful(sample := shards.read(i, modalities=run.modalities), run.modalities)
-        ],
+        validation=[sample for sample in validation if _useful(sample, run.modalities)],
         removed=sum((removed for _, removed in cleaned), Removed()),
     )
 

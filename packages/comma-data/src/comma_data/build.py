@@ -1,6 +1,7 @@
 """A build from one end to the other: sources, curation, duplicates, joining, splitting, simulation, shards."""
 
 import csv
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -16,11 +17,13 @@ from comma_data.errors import ConfigError, RefusedError, ShardError
 from comma_data.folds import audits, regrouped
 from comma_data.inputs import Table, below, hashes, tables
 from comma_data.join import Joined, Pairs, join
-from comma_data.manifest import MANIFEST, Manifest
+from comma_data.manifest import INDEX, MANIFEST, Manifest, file_sha256
 from comma_data.pool import Engine, Serial
 from comma_data.sample import Record, Refusal
+from comma_data.shard import JOURNAL
 from comma_data.simulated import simulator
 from comma_data.sources import textbook
+from comma_data.storage import check_folder
 from comma_data.writer import Description, write
 
 Progress = Callable[[str, int], None]
@@ -66,6 +69,7 @@ def build(
     present = existing(build, inputs, out)
     if present is not None:
         return present
+    check_folder(out)
     prepared = prepare(build, root=root, engine=engine, progress=progress)
     check_refused(build, prepared.curated)
     samples = prepared.joined.samples
@@ -76,7 +80,12 @@ def build(
         counts=prepared.curated.counts,
         joined=prepared.joined.counts,
         split_salt=build.split.salt,
-        split={"by": build.split.by, "salt": build.split.salt, "audit": audits(samples, by=build.split.by)},
+        split={
+            "by": build.split.by,
+            "salt": build.split.salt,
+            "samples": len(samples),  # what is simulated from a sample stays on its side, and is not counted here
+            "audit": audits(samples, by=build.split.by),
+        },
         refused=prepared.curated.refused,
     )
     return write(
@@ -105,7 +114,7 @@ def prepare(
     curated = curate(_counted(_records(build, root, engine), "read", progress), build.guard)
     if build.duplicates == "match":
         curated = without_duplicates(curated, engine=engine, progress=progress)
-    joined = join(curated.accepted, pairs=_pairs(build, root), salt=build.split.salt)
+    joined = join(curated.accepted, pairs=_pairs(build, root), merged=curated.merged, salt=build.split.salt)
     samples = regrouped(joined.samples, build.split, root=root, engine=engine)
     return Prepared(curated=curated, joined=replace(joined, samples=samples))
 
@@ -121,6 +130,10 @@ def check_refused(build: Build, curated: Curated) -> None:
     for table in tables(build):
         counts = curated.counts.get(table.label)
         limit = table.source.max_refused
+        if counts is None and not table.source.optional:
+            raise RefusedError(
+                f"build {build.name}: no record in {table.kind} {table.source.path}: are these the files?"
+            )
         faulty = {code: number for code, number in counts.refused.items() if code != DUPLICATE} if counts else {}
         share = sum(faulty.values()) / counts.read if counts else 0.0
         if share > limit:
@@ -138,6 +151,9 @@ def existing(build: Build, inputs: Mapping[str, str], out: Path) -> Manifest | N
         ConfigError: Another data set stands there.
     """
     if not (out / MANIFEST).exists():
+        foreign = [*out.glob("shard-*.tar"), *out.glob(INDEX)] if not (out / JOURNAL).is_dir() else []
+        if foreign:
+            raise ConfigError(f"{out} holds {foreign[0].name} of something else; give another --out")
         return None
     try:
         manifest = Manifest.read(out)
@@ -146,6 +162,12 @@ def existing(build: Build, inputs: Mapping[str, str], out: Path) -> Manifest | N
     made = (dict(manifest.build), dict(manifest.inputs), manifest.package_version, manifest.schema_version)
     if made != (build.model_dump(mode="json"), inputs, comma_data.__version__, SCHEMA):
         raise ConfigError(f"{out} holds another data set ({manifest.name}); remove it or give another --out")
+    broken = [
+        s.name for s in manifest.shards if not (out / s.name).is_file() or (out / s.name).stat().st_size != s.bytes
+    ]
+    if broken or not (out / INDEX).is_file() or file_sha256(out / INDEX) != manifest.index_sha256:
+        raise ConfigError(f"{out} holds a damaged data set ({', '.join([*broken, INDEX][:1])}); remove it first")
+    shutil.rmtree(out / JOURNAL, ignore_errors=True)
     return manifest
 
 
@@ -170,9 +192,12 @@ def _pairs(build: Build, root: Path | None) -> Pairs:
     path = (root or Path()) / build.pairs
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return tuple((row["structure"], row["other"]) for row in csv.DictReader(file, strict=True))
+            pairs = tuple((row["structure"], row["other"]) for row in csv.DictReader(file, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
         raise ConfigError(f"pairs {path}: {error!r}; give a CSV file with the columns structure and other") from error
+    if not all(structure and other for structure, other in pairs):
+        raise ConfigError(f"pairs {path}: a row with an empty cell; give both keys in each row")
+    return pairs
 
 
 def _counted(items: Iterable, what: str, progress: Progress) -> Iterator:

@@ -7,11 +7,12 @@ from comma_data.errors import DataError, LeakError
 from comma_data.folds import audits
 from comma_data.manifest import INDEX, REFUSALS, file_sha256
 from comma_data.sample import Sample
-from comma_data.shards import ShardSet
-from comma_data.split import fold, group_of
+from comma_data.shard import index_row
+from comma_data.shards import Row, ShardSet
+from comma_data.split import ORIGINS, TOGETHER, fold, group_of
 
-KEPT = frozenset({"text"})
-"""Modalities whose values the audit needs; the others are read, checked and dropped."""
+KEPT = frozenset({*ORIGINS, *TOGETHER})
+"""What the audit needs of a value's provenance."""
 
 
 def damaged_files(data: ShardSet) -> Iterator[str]:
@@ -51,13 +52,30 @@ def damaged_samples(data: ShardSet) -> tuple[list[Sample], list[str]]:
         delivered.append(_slim(sample))
         if int(sample.groups["fold"]) != fold(group_of(sample), data.manifest.split_salt):
             reported.append(f"{data.path}/{row.shard}, sample {row.id}: its fold is not that of its group")
+        if data.manifest.schema_version > 1 and (wrong := _differs(row, sample)):
+            reported.append(f"{data.path}/{INDEX}, sample {row.id}: {wrong} is not that of the sample")
     return delivered, reported
 
 
+def _differs(row: Row, sample: Sample) -> str | None:
+    """The first thing that the index says otherwise than the sample."""
+    true = index_row(sample, row.shard, [])
+    said = {name: getattr(row, name) for name in true if name != "members"}
+    return next((n for n in said if n != "members" and _plain(said[n]) != _plain(true[n])), None)
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, (tuple, list)) else value
+
+
 def _slim(sample: Sample) -> Sample:
-    provenance = {m: v for m, v in sample.provenance.items() if m in KEPT}
-    fields = {m: v for m, v in sample.fields.items() if m in KEPT}
-    return Sample(id=sample.id, fields=fields, groups=sample.groups, provenance=provenance)
+    """Without values, but with as many texts as there are."""
+    provenance = {
+        modality: tuple({name: value[name] for name in value.keys() & KEPT} for value in values)
+        for modality, values in sample.provenance.items()
+    }
+    texts = {"text": ((),) * len(sample.fields["text"])} if "text" in sample.fields else {}
+    return Sample(id=sample.id, fields=texts, groups=sample.groups, provenance=provenance)
 
 
 def check(path: Path) -> tuple[list[str], list[dict[str, int]]]:

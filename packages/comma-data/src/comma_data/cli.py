@@ -72,8 +72,8 @@ def report(
     out: Annotated[Path | None, typer.Option(help="HTML file to write.  [default: DATA.html]")] = None,
 ) -> None:
     """Write the page about a data set: what was read and refused, what met what, how it is split."""
-    place = Path(data)
-    _write_report(data, out or place.with_name(f"{place.name}.html"))
+    name = f"{data.rstrip('/').rpartition('/')[2]}.html"
+    _write_report(data, out or (Path(name) if "://" in data else Path(data).with_name(name)))
 
 
 def _write_report(data: Path | str, page: Path) -> None:
@@ -110,9 +110,11 @@ def export(
 def check(data: Data, json_: Json = False) -> None:
     """Verify every checksum of a data set, read every sample, and audit the walls between the parts of each split."""
     from comma_data.check import check as run
-    from comma_data.errors import ShardError
+    from comma_data.errors import ConfigError, ShardError
     from comma_data.tables import splits_text
 
+    if "://" in data:
+        raise ConfigError(f"{data}: copy the data set to a folder to check every byte of it")
     faults, splits = run(Path(data))
     if json_:
         print(json.dumps({"faults": faults, "splits": splits}))

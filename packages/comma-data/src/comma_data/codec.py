@@ -16,6 +16,7 @@ import orjson
 
 from comma_data import codec_v1
 from comma_data.errors import ShardError
+from comma_data.npy import read_array
 from comma_data.protocol import Protocol
 from comma_data.protocol_json import protocol_from_json, protocol_to_json
 from comma_data.sample import RawStructure, Sample
@@ -29,6 +30,8 @@ INLINE = frozenset({"structure", "composition"})
 
 _MODALITY = re.compile(r"[a-z][a-z0-9_]*")
 _ARRAY, _GRID, _PROTOCOL, _TUPLE = "$array", "$grid", "$protocol", "$tuple"
+LONGEST = 10_000_000
+"""Values of a grid."""
 _SHORT = 16
 """Fewer values than this are not looked at as a grid."""
 
@@ -71,7 +74,7 @@ def decode(members: Mapping[str, bytes], *, modalities: Collection[str] | None =
         if document["schema"] != SCHEMA:
             raise ShardError(f"schema version {document['schema']!r}: this version of comma-data reads 1 to {SCHEMA}")
         return _sample(document, members, modalities)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, EOFError, RecursionError, MemoryError) as error:
         raise ShardError(f"{DOCUMENT} does not follow its schema: {error!r}") from error
 
 
@@ -117,9 +120,11 @@ def _sample(document: Any, members: Mapping[str, bytes], modalities: Collection[
             if modalities is None or modality in modalities:
                 fields[modality] = tuple([_unpack_value(modality, value, members) for value in values])
         for modality, values in part["annotations"].items():
-            annotations[modality] = tuple([_unpack(value, members) for value in values])
+            if modalities is None or modality in modalities:
+                annotations[modality] = tuple([_unpack(value, members) for value in values])
         for modality, values in part["provenance"].items():
-            provenance[modality] = tuple(values)
+            if modalities is None or modality in modalities:
+                provenance[modality] = tuple(values)
     return Sample(
         id=document["id"],
         fields=fields,
@@ -168,6 +173,8 @@ def _unpack_structure(packed: Mapping[str, Any]) -> RawStructure:
         cell=floats[:9].reshape(3, 3),
         periodic=_PERIODIC[packed["periodic"]].copy(),
     )
+    if len(floats) not in {9 + 4 * n, 9 + 5 * n}:
+        raise ValueError("structure: not as many bytes as its atoms need")
     if len(floats) > 9 + 4 * n:
         structure["charges"] = floats[9 + 3 * n : 9 + 4 * n]
     return structure
@@ -204,6 +211,8 @@ def _pack_array(value: np.ndarray, name: str, members: dict[str, bytes]) -> dict
         step = round(float(value[1] - value[0]), 9)
         if _grid(float(value[0]), step, len(value)).tobytes() == value.tobytes():
             return {_GRID: [float(value[0]), step, len(value)]}
+    if f"{name}.npy" in members:
+        raise ValueError(f"{name}: two arrays of this name; rename one")
     buffer = io.BytesIO()
     np.save(buffer, value, allow_pickle=False)
     members[f"{name}.npy"] = buffer.getvalue()
@@ -220,9 +229,12 @@ def _unpack(packed: Any, members: Mapping[str, bytes]) -> Any:  # noqa: PLR0911 
     if not isinstance(packed, dict):
         return packed
     if _ARRAY in packed:
-        return np.load(io.BytesIO(members[packed[_ARRAY]]), allow_pickle=False)
+        return read_array(members[packed[_ARRAY]])
     if _GRID in packed:
-        return _grid(*packed[_GRID])
+        first, step, number = packed[_GRID]
+        if not 0 <= number <= LONGEST:
+            raise ValueError(f"a grid of {number} values: at most {LONGEST}")
+        return _grid(first, step, number)
     if _PROTOCOL in packed:
         return protocol_from_json(packed[_PROTOCOL])
     if _TUPLE in packed:

@@ -1,11 +1,11 @@
 """Reads samples of schema 1: one JSON document with every value, and one npy file per array."""
 
-import io
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
+from comma_data.npy import read_array
 from comma_data.protocol_json import protocol_from_json
 from comma_data.sample import RawStructure, Sample
 
@@ -53,7 +53,7 @@ def _value(packed: Any, members: Mapping[str, bytes]) -> Any:
     if not isinstance(packed, dict):
         return packed
     if "$array" in packed:
-        return np.load(io.BytesIO(members[packed["$array"]]), allow_pickle=False)
+        return read_array(members[packed["$array"]])
     if "$protocol" in packed:
         return protocol_from_json(packed["$protocol"])
     if "$tuple" in packed:

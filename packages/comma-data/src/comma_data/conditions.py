@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from comma_data.errors import DataError
+from comma_data.errors import CodedError
 
 HOURS: Mapping[str, float] = {
     **dict.fromkeys(("s", "sec", "second", "seconds"), 1 / 3600),
@@ -23,12 +23,8 @@ LONGEST_NAME = 200
 """Characters of a name of a material, medium or device."""
 
 
-class ConditionError(DataError):
+class ConditionError(CodedError):
     """A condition that cannot be read; `code` is the reason that is counted."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def celsius(values: Sequence[Mapping[str, Any]] | None) -> tuple[float, ...]:

@@ -1,10 +1,10 @@
 """The typed description of a build: what is read, what is refused, how it is split, what is simulated."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from comma_data.configfile import find, load
 from comma_data.split import SALT
@@ -27,6 +27,13 @@ class Source(_Frozen):
     """Go on without, where the path does not exist."""
     max_refused: float = Field(default=0.05, ge=0, le=1)
     """Refused share of this source's records beyond which nothing is written."""
+
+    @field_validator("path")
+    @classmethod
+    def _below_the_root(cls, path: str) -> str:
+        if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+            raise ValueError("a path below the root: relative, without ..")
+        return path
 
 
 class Structures(Source):
@@ -156,6 +163,12 @@ class SplitBy(_Frozen):
     """For `groups`: a CSV file below the root with columns `id` and `group`."""
     salt: str = SALT
     """In front of a group before its hash gives the fold."""
+
+    @model_validator(mode="after")
+    def _groups_have_a_table(self) -> Self:
+        if (self.by == "groups") != (self.table is not None):
+            raise ValueError("by = 'groups' and a table belong together")
+        return self
 
 
 class Build(_Frozen):

@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -24,6 +24,7 @@ LONGEST = 10_000.0
 
 Check = Callable[[Record], Record | Refusal]
 
+_RESOLVER = re.compile(r"^(https?://(dx\.)?doi\.org/|doi:\s*)")
 _SYMBOLS = {number: symbol for symbol, number in ATOMIC_NUMBERS.items()}
 
 
@@ -34,6 +35,8 @@ class Curated:
     accepted: tuple[Record, ...]
     """In the order read."""
     refused: tuple[Refusal, ...]
+    merged: Mapping[str, str] = field(default_factory=dict)
+    """Id of a structure that repeats another -> id of that one, which was accepted."""
     counts: Mapping[str, Counts]
     """Source -> accounting; its identity was checked."""
 
@@ -81,10 +84,20 @@ def _outcome(record: Record, checks: Mapping[str, Check], seen: set[tuple[str, s
     identity = (record.modality, sample_id(record.key))
     if identity in seen:
         return _refusal(record, "duplicate-id", f"the id {identity[1]} was taken by an earlier record; rename one")
+    record = _with_plain_doi(record)
     outcome = checks[record.modality](record) if record.modality in checks else record
     if isinstance(outcome, Record):
         seen.add(identity)
     return outcome
+
+
+def _with_plain_doi(record: Record) -> Record:
+    """One spelling for each DOI, which is the same in upper and lower case and with its resolver in front."""
+    doi = record.provenance.get("doi")
+    if not doi:
+        return record
+    plain = _RESOLVER.sub("", doi.strip().casefold())
+    return record if plain == doi else replace(record, provenance={**record.provenance, "doi": plain})
 
 
 def _structure(record: Record, *, guard: Guard) -> Record | Refusal:

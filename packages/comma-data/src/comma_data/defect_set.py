@@ -64,12 +64,21 @@ def _sample(  # noqa: PLR0913, PLR0917 - what decides one image
         **under.provenance(),
     }
     return Sample(
-        id=f"{host.id[:40]}-{kind}-{number}",
+        id=f"{_short(host.id)}-{kind}-{number}",
         fields={"structure": (structure,), "image": (image,), "composition": (_composition(host, structure),)},
         groups={"material": host.id, **host.groups, "conditions": f"session-{chosen}"},
         targets={"defect": kind},
         annotations={"image": ({"mask": painted},)},
         provenance={"image": (known,), **_known_of(host)},
+    )
+
+
+def _short(identifier: str) -> str:
+    """At most 40 characters of an id; a longer one is told apart by its hash."""
+    return (
+        identifier
+        if len(identifier) <= 40
+        else f"{identifier[:31]}-{hashlib.sha256(identifier.encode()).hexdigest()[:8]}"
     )
 
 

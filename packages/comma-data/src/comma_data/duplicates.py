@@ -9,7 +9,7 @@ import numpy as np
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Lattice, Structure
 
-from comma_data.curate import Curated, recounted
+from comma_data.curate import Curated, recounted, sample_id
 from comma_data.pool import Engine, Serial, TooSlowError, time_limit
 from comma_data.sample import RawStructure, Record, Refusal
 
@@ -61,7 +61,8 @@ def without_duplicates(
     firsts = (r for r in curated.accepted if id(r) not in first_of)
     kept = tuple(_enriched(r, again_of[id(r)]) if id(r) in again_of else r for r in firsts)
     refused = tuple(_refusal(r, first_of[id(r)]) for r in curated.accepted if id(r) in first_of)
-    return recounted(curated, accepted=kept, refused=(*curated.refused, *refused))
+    merged = {sample_id(r.key): sample_id(first_of[id(r)].key) for r in curated.accepted if id(r) in first_of}
+    return replace(recounted(curated, accepted=kept, refused=(*curated.refused, *refused)), merged=merged)
 
 
 def repeats(structures: Sequence[RawStructure]) -> list[Pair]:
@@ -119,12 +120,22 @@ class _Crystal:
         """Whether a comparison can find them equal, by what is quickly compared."""
         return (
             len(self.reduced) == len(other.reduced)
-            and abs(self.volume - other.volume) <= VOLUME * self.volume
+            and abs(self.volume - other.volume) <= VOLUME * min(self.volume, other.volume)
             and bool(np.abs(self.edges - other.edges).max() <= LENGTHS * self.edges.max())
         )
 
 
 def _crystal(raw: RawStructure) -> _Crystal:
+    """What is compared; of a crystal that takes too long, something that is like no other."""
+    try:
+        with time_limit(LONGEST):
+            return _reduced(raw)
+    except TooSlowError:
+        one = Structure(Lattice.cubic(1.0), ["H"], [[0.0, 0.0, 0.0]])
+        return _Crystal(reduced=one, volume=np.inf, edges=np.ones(3), shells=np.zeros((1, 1, SHELLS)))
+
+
+def _reduced(raw: RawStructure) -> _Crystal:
     full = Structure(Lattice(raw["cell"]), list(raw["numbers"]), raw["positions"], coords_are_cartesian=True)
     reduced = full.get_primitive_structure().get_reduced_structure()
     edges = np.sort(reduced.lattice.abc) / reduced.volume ** (1 / 3)

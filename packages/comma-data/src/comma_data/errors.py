@@ -13,16 +13,28 @@ class ConfigError(DataError):
     exit_code = 2
 
 
-class StructureError(DataError):
-    """A structure that would crash, hang or mislead whatever computes with it."""
+class CodedError(DataError):
+    """Bad data of a kind that can be counted."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
 
+    def __reduce__(self) -> tuple[type["CodedError"], tuple[str, str]]:
+        """Made anew in the process that it is sent to."""
+        return type(self), (self.code, str(self))
+
+
+class StructureError(CodedError):
+    """A structure that would crash, hang or mislead whatever computes with it."""
+
 
 class ShardError(DataError):
     """A data set on disk that is damaged, unfinished or not one: the message names the file and the sample."""
+
+
+class MissingFileError(ShardError):
+    """A file of a data set that is not there."""
 
 
 class LeakError(DataError):

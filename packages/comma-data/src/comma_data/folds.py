@@ -34,16 +34,14 @@ def regrouped(
         ConfigError: The user's table of groups cannot be read, or leaves samples out.
     """
     if split.by == "formula":
-        return tuple(placed(sample, fold_group(sample), by=split.by, salt=split.salt) for sample in samples)
+        return tuple(placed(sample, fold_group(sample), salt=split.salt) for sample in samples)
     if split.by == "chemical_system":
         groups: Iterable[str] = map(chemical_system, samples)
     elif split.by == "prototype":
         groups = engine.map(prototype, samples, on_death=fold_group)
     else:
         groups = _given(samples, (root or Path()) / (split.table or ""))
-    return tuple(
-        placed(sample, group, by=split.by, salt=split.salt) for sample, group in zip(samples, groups, strict=True)
-    )
+    return tuple(placed(sample, group, salt=split.salt) for sample, group in zip(samples, groups, strict=True))
 
 
 def chemical_system(sample: Sample) -> str:
@@ -114,6 +112,9 @@ def _given(samples: Sequence[Sample], path: Path) -> list[str]:
 def _table(path: Path) -> Mapping[str, str]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return {row["id"]: row["group"] for row in csv.DictReader(file, strict=True)}
+            rows = [(row["id"], row["group"]) for row in csv.DictReader(file, strict=True)]
     except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
         raise ConfigError(f"split.table {path}: {error!r}; give a CSV file with the columns id and group") from error
+    if not all(identifier and group for identifier, group in rows) or len(dict(rows)) != len(rows):
+        raise ConfigError(f"split.table {path}: an empty cell, or an id that comes twice; give one row for each sample")
+    return dict(rows)

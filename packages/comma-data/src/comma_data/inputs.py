@@ -14,6 +14,8 @@ from comma_data.sample import Record, Refusal
 
 KINDS = ("structures", "recipes", "procedures", "texts", "micrographs", "diffraction")
 """Keys of `Build` that are lists of sources; each is read by the module of the same name."""
+NESTED = "structures"
+"""The kind that leaves out what other sources read below its path."""
 TEXTBOOK = Path(__file__).parent / "textbook"
 """The tables of the crystals that come with the package."""
 
@@ -47,7 +49,7 @@ class Table:
         options = {name: getattr(self.source, name) for name in self.source.__class__.model_fields}
         for name in Source.model_fields:
             options.pop(name)
-        if self.kind == "structures":
+        if self.kind == NESTED:
             options["but"] = [root / other for other in self.others]
         return self.module.read(root / self.source.path, engine=engine, **options)
 
@@ -60,7 +62,7 @@ def tables(build: Build) -> list[Table]:
             kind=kind,
             label=kind if len(getattr(build, kind)) == 1 else f"{kind} {source.path}",
             source=source,
-            others=tuple(other.path for _, other in sources if _inside(other.path, source.path)),
+            others=tuple(other.path for _, other in sources if kind == NESTED and _inside(other.path, source.path)),
         )
         for kind, source in sources
     ]

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from comma_data.curate import sample_id
@@ -16,6 +17,8 @@ VIEW = "precursors"
 """How a stored protocol is told; `protocol.with_view` tells it in another view."""
 UNKNOWN = "?"
 """In front of the id, in `groups["formula"]`, where the formula is not known: such an entry is a group of its own."""
+
+EMPTY: Mapping[str, str] = MappingProxyType({})
 
 Pairs = Sequence[tuple[str, str]]
 """(key of a structure, key of what belongs to it)."""
@@ -38,6 +41,8 @@ class Entry:
 
     id: str
     structure: Record | None = None
+    structure_by: str = "entry"
+    """How it is known that the structure belongs here."""
     values: list[Value] = field(default_factory=list)
 
 
@@ -49,41 +54,52 @@ class Joined:
     counts: Mapping[str, int]
 
 
-def join(records: Iterable[Record], *, pairs: Pairs = (), salt: str = SALT) -> Joined:
+def join(
+    records: Iterable[Record], *, pairs: Pairs = (), merged: Mapping[str, str] = EMPTY, salt: str = SALT
+) -> Joined:
     """Make one sample per structure, with everything that belongs to it, and one per key that meets none.
 
     A record of the key of a structure, or whose provenance names it as its `entry`, belongs to it; so does one that
     the user's pairs name. A protocol of the same DOI as a structure belongs to it if its formula does not say
     otherwise. Any other protocol with a formula belongs to every structure of that formula, which says nothing about
     which polymorph was made. Images and patterns are never joined by formula. A value with targets of its own (the
-    class of an image) that the pairs name keeps its sample, and the structure is put beside it.
+    class of an image) keeps its sample, and the structure that `entry` or pairs name is put beside it.
 
     Args:
         records: Curated records; a structure has a formula, ids are unique within a modality.
         pairs: What the user says belongs together.
+        merged: `Curated.merged`: structures that go by the name of another.
         salt: Of the folds.
 
     Raises:
-        DataError: A pair names a key that no accepted record has.
+        DataError: A pair names a key that no accepted record has, or two structures.
     """
     records = sorted(records, key=lambda record: (_id(record), record.modality))
     entries = {_id(r): Entry(id=_id(r), structure=r) for r in records if r.modality == "structure"}
+    homes = _homes(records, entries, pairs, merged)
     counts: Counter[str] = Counter()
-    homes = _homes(records, entries, pairs)
     for record in records:
         if record.modality == "structure":
             continue
         ids, how = homes.of(record)
         counts[f"{record.modality} joined by {how}" if ids else f"{record.modality} alone"] += 1
+        if ids and record.targets and _id(record) not in homes.structures:
+            _put_beside(entries, record, ids, how)
+            continue
         for identifier in ids or [_id(record)]:
             entry = entries.setdefault(identifier, Entry(id=identifier))
             entry.values.append(Value(record=record, joined_by=how if ids else "entry", candidates=max(1, len(ids))))
-    for structure, other in homes.kept:
-        entries[other].structure = entries[structure].structure
     counts.update(_ambiguity(entries.values()))
     told = {id(r): _told(r) for r in records if r.modality == "text"}
     samples = [_sample(entry, told, salt) for entry in entries.values()]
     return Joined(samples=tuple(sorted(samples, key=lambda sample: sample.id)), counts=dict(sorted(counts.items())))
+
+
+def _put_beside(entries: dict[str, Entry], record: Record, ids: Sequence[str], how: str) -> None:
+    """Keep a value in the sample of its own key, with the first structure that it belongs to."""
+    entry = entries.setdefault(_id(record), Entry(id=_id(record)))
+    entry.values.append(Value(record=record, joined_by="entry"))
+    entry.structure, entry.structure_by = entries[ids[0]].structure, how
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,15 +107,15 @@ class _Homes:
     """Where records belong."""
 
     structures: Mapping[str, Record]
+    merged: Mapping[str, str]
     by_formula: Mapping[str | None, list[str]]
     by_doi: Mapping[str, list[str]]
     by_pairs: Mapping[str, list[str]]
-    kept: Pairs
-    """Pairs whose value keeps its own sample."""
 
     def of(self, record: Record) -> tuple[list[str], str]:
         """Entries with the structures that a record belongs to, and how that is known; none where it meets none."""
         entry = sample_id(record.provenance.get("entry", record.key))
+        entry = self.merged.get(entry, entry)
         if entry in self.structures:
             return [entry], "entry"
         if _id(record) in self.by_pairs:
@@ -113,7 +129,7 @@ class _Homes:
         return (self.by_formula.get(record.formula, []) if record.formula else []), "formula"
 
 
-def _homes(records: Sequence[Record], entries: Mapping[str, Entry], pairs: Pairs) -> _Homes:
+def _homes(records: Sequence[Record], entries: Mapping[str, Entry], pairs: Pairs, merged: Mapping[str, str]) -> _Homes:
     structures = {key: entry.structure for key, entry in entries.items() if entry.structure is not None}
     by_formula: defaultdict[str | None, list[str]] = defaultdict(list)
     by_doi: defaultdict[str, list[str]] = defaultdict(list)
@@ -122,18 +138,17 @@ def _homes(records: Sequence[Record], entries: Mapping[str, Entry], pairs: Pairs
         by_formula[record.formula].append(key)
         if record.provenance.get("doi"):
             by_doi[record.provenance["doi"]].append(key)
-    others = {_id(record): record for record in records if record.modality != "structure"}
-    kept = []
+    others = {_id(record) for record in records if record.modality != "structure"}
     for names in pairs:
         structure, other = map(sample_id, names)
+        structure = merged.get(structure, structure)
         if structure not in structures or other not in others:
             missing = names[structure in structures]
             raise DataError(f"the pair {', '.join(names)}: no accepted record is called {missing!r}; correct the table")
-        if others[other].targets:
-            kept.append((structure, other))
-        else:
-            by_pairs[other].append(structure)
-    return _Homes(structures=structures, by_formula=by_formula, by_doi=by_doi, by_pairs=by_pairs, kept=kept)
+        if other in structures:
+            raise DataError(f"the pair {', '.join(names)}: {names[1]!r} has a structure of its own; correct the table")
+        by_pairs[other].append(structure)
+    return _Homes(structures=structures, merged=merged, by_formula=by_formula, by_doi=by_doi, by_pairs=by_pairs)
 
 
 def _id(record: Record) -> str:
@@ -154,7 +169,7 @@ def _sample(entry: Entry, told: Mapping[int, tuple[str, ...]], salt: str) -> Sam
     annotations: dict[str, tuple[Any, ...]] = {}
     if entry.structure is not None:
         fields["structure"] = (entry.structure.value,)
-        how = {} if _id(entry.structure) == entry.id else {"joined_by": "pairs"}
+        how = {} if _id(entry.structure) == entry.id else {"joined_by": entry.structure_by}
         provenance["structure"] = ({**_known(entry.structure), **how},)
     if formula:
         fields["composition"] = (dict(composition(formula)),)
@@ -173,7 +188,7 @@ def _sample(entry: Entry, told: Mapping[int, tuple[str, ...]], salt: str) -> Sam
         annotations=annotations,
         provenance=provenance,
     )
-    return placed(sample, fold_group(sample), by="formula", salt=salt)
+    return placed(sample, fold_group(sample), salt=salt)
 
 
 def fold_group(sample: Sample) -> str:

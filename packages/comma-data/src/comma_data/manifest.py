@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from comma_data.errors import ShardError
+from comma_data.codec import SCHEMA
+from comma_data.errors import MissingFileError, ShardError
 from comma_data.reader import Reader, reader
 
 MANIFEST = "manifest.json"
@@ -42,9 +43,9 @@ class ShardFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
-    samples: int
-    bytes: int
+    name: str = Field(pattern=r"^shard-\d{5,}\.tar$")
+    samples: int = Field(ge=0)
+    bytes: int = Field(ge=0)
     sha256: str
 
 
@@ -113,8 +114,10 @@ class Manifest(BaseModel):
             StorageError: It cannot be read.
         """
         try:
-            manifest = cls.model_validate_json(files.read(MANIFEST))
-        except ShardError as error:
+            data = files.read(MANIFEST)
+            _check_version(data, place)
+            manifest = cls.model_validate_json(data)
+        except MissingFileError as error:
             message = f"{place}: no {MANIFEST}: not a data set, or its build was interrupted; build it again"
             raise ShardError(message) from error
         except ValidationError as error:
@@ -123,6 +126,15 @@ class Manifest(BaseModel):
         if manifest.checksum != manifest._checksum():  # noqa: SLF001 - of the same class
             raise ShardError(f"{place}/{MANIFEST} was changed after it was written; build the data set again")
         return manifest
+
+
+def _check_version(data: bytes, place: str) -> None:
+    try:
+        version = json.loads(data)["schema_version"]
+    except (ValueError, KeyError, TypeError):
+        return  # the model says what is wrong
+    if isinstance(version, int) and version > SCHEMA:
+        raise ShardError(f"{place}: schema {version} of a newer comma-data, this one reads 1 to {SCHEMA}; update it")
 
 
 def data_hash(shards: tuple[ShardFile, ...], index_sha256: str) -> str:

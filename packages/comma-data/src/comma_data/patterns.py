@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from comma_data.errors import DataError
+from comma_data.errors import CodedError
 from comma_data.sample import RawPattern
 
 FEWEST = 20
@@ -15,12 +15,8 @@ WAVELENGTHS = (0.05, 10.0)
 """Å; beyond them nobody measures powder diffraction, and a number in nm or pm falls outside for the usual tubes."""
 
 
-class PatternError(DataError):
+class PatternError(CodedError):
     """A pattern that cannot be used; `code` is the reason that is counted."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def checked(

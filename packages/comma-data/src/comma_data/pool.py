@@ -170,14 +170,16 @@ class _Pool:
     ) -> list[Result]:
         results: list[Result] = []
         executor = self._new(1)
-        for item in chunk:
-            try:
-                results.append(executor.submit(function, item).result())
-            except BrokenProcessPool:
-                results.append(on_death(item))
-                executor.shutdown()
-                executor = self._new(1)
-        executor.shutdown()
+        try:
+            for item in chunk:
+                try:
+                    results.append(executor.submit(function, item).result())
+                except BrokenProcessPool:
+                    results.append(on_death(item))
+                    executor.shutdown()
+                    executor = self._new(1)
+        finally:
+            executor.shutdown()
         return results
 
 

@@ -21,7 +21,7 @@ class OnRay:
     """
 
     workers: int
-    """Tasks that are under way at a time; a local cluster gets as many CPUs."""
+    """CPUs of a cluster that is started here; of any, four times as many tasks are handed out at a time."""
     address: str | None = None
     """Of a running cluster, e.g. `auto`; None starts one on this machine for the time of the call."""
 

@@ -6,10 +6,11 @@ import os
 import time
 from collections import OrderedDict
 from pathlib import Path
+from threading import Lock
 from typing import Protocol, Self
 from urllib.parse import SplitResult, quote, urlsplit
 
-from comma_data.errors import ShardError, StorageError
+from comma_data.errors import MissingFileError, ShardError, StorageError
 
 OPEN = 128
 """Files that a reader of a folder keeps open."""
@@ -19,6 +20,8 @@ TRIES = 5
 """Requests for one range before giving up; the pauses between them double from `PAUSE`."""
 PAUSE = 0.5
 """Seconds."""
+SLOWEST = 10_000
+"""Bytes a second; an answer that comes more slowly is given up."""
 LARGEST = 2**31
 """Bytes of one answer."""
 
@@ -30,7 +33,7 @@ class Reader(Protocol):
         """Bytes of a file; fewer than `size` where it ends before, all to its end where no size is given.
 
         Raises:
-            ShardError: There is no such file.
+            MissingFileError: There is no such file.
             StorageError: It cannot be read.
         """
         ...
@@ -45,7 +48,11 @@ def reader(place: Path | str) -> Reader:
     text = str(place)
     if "://" not in text and not text.startswith("pipe:"):
         return Folder(Path(place))
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError as error:
+        raise ShardError(f"{text}: no address ({error})") from error
     if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
         return Server(parts)
     raise ShardError(f"{text}: data sets are read from a folder or an https address")
@@ -57,10 +64,11 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._open: OrderedDict[str, int] = OrderedDict()
+        self._lock = Lock()
 
-    def __getstate__(self) -> dict[str, object]:
+    def __reduce__(self) -> tuple[type["Folder"], tuple[Path]]:
         """Open files do not travel."""
-        return {"path": self.path, "_open": OrderedDict()}
+        return Folder, (self.path,)
 
     def __del__(self) -> None:
         """Close what is open."""
@@ -74,15 +82,18 @@ class Folder:
                 with (self.path / name).open("rb") as file:
                     file.seek(offset)
                     return file.read() if size is None else file.read(size)
-            return os.pread(self._handle(name), size, offset)
+            with self._lock:  # another thread must not close the file meanwhile
+                return os.pread(self._handle(name), size, offset)
         except FileNotFoundError as error:
-            raise ShardError(f"{self.path / name}: no such file; build or copy the data set again") from error
+            raise MissingFileError(f"{self.path / name}: no such file; build or copy the data set again") from error
         except OSError as error:
             raise StorageError(f"{self.path / name}: cannot be read ({error.strerror})") from error
 
     def _handle(self, name: str) -> int:
         handle = self._open.get(name)
-        if handle is None:
+        if handle is not None:
+            self._open.move_to_end(name)
+        else:
             handle = self._open[name] = os.open(self.path / name, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
             if len(self._open) > OPEN:
                 os.close(self._open.popitem(last=False)[1])
@@ -95,10 +106,11 @@ class Server:
     def __init__(self, address: SplitResult) -> None:
         self.address = address
         self._connection: http.client.HTTPConnection | None = None
+        self._owner = os.getpid()
 
-    def __getstate__(self) -> dict[str, object]:
+    def __reduce__(self) -> tuple[type["Server"], tuple[SplitResult]]:
         """Connections do not travel."""
-        return {"address": self.address, "_connection": None}
+        return Server, (self.address,)
 
     def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes:
         """As `Reader.read`."""
@@ -128,21 +140,22 @@ class Server:
             self._refuse(name, answer)
         if answer.status == http.client.OK and (offset or size is not None):
             raise ShardError(f"{self._url(name)}: the server does not answer range requests; copy the data set instead")
-        length = int(answer.headers.get("Content-Length") or -1)
-        if not 0 <= length <= (LARGEST if size is None else size):
-            raise _PassingError(f"an answer of {length} bytes")
-        data = answer.read(length)
-        if len(data) != length:
-            raise _PassingError(f"an answer that was cut after {len(data)} of {length} bytes")
-        return data
+        stated = answer.headers.get("Content-Length") or ""
+        length = int(stated) if stated.isdecimal() else -1
+        if not 0 <= length <= min(LARGEST, LARGEST if size is None else size):
+            raise _PassingError(f"an answer of {stated or 'unknown'} bytes")
+        return _within_time(answer, length)
 
     def _refuse(self, name: str, answer: http.client.HTTPResponse) -> None:
         self._close()
         if answer.status == http.client.TOO_MANY_REQUESTS or answer.status >= http.client.INTERNAL_SERVER_ERROR:
             raise _PassingError(f"status {answer.status}")
-        raise ShardError(f"{self._url(name)}: the server answers {answer.status} {answer.reason}")
+        kind = MissingFileError if answer.status == http.client.NOT_FOUND else ShardError
+        raise kind(f"{self._url(name)}: the server answers {answer.status} {answer.reason}")
 
     def _connected(self) -> http.client.HTTPConnection:
+        if self._owner != os.getpid():  # of the process that this one was forked from
+            self._connection, self._owner = None, os.getpid()
         if self._connection is None:
             kind = http.client.HTTPSConnection if self.address.scheme == "https" else http.client.HTTPConnection
             self._connection = kind(self.address.hostname or "", self.address.port, timeout=TIMEOUT)
@@ -170,6 +183,21 @@ class Server:
 
     def _url(self, name: str) -> str:
         return f"{self.address.scheme}://{self.address.netloc}{self._path(name)}"
+
+
+def _within_time(answer: http.client.HTTPResponse, length: int) -> bytes:
+    """The answer's bytes, which have to come at `SLOWEST` bytes a second at least."""
+    deadline = time.monotonic() + TIMEOUT + length / SLOWEST
+    parts: list[bytes] = []
+    missing = length
+    while missing:
+        part = answer.read1(min(missing, 2**20))
+        missing -= len(part)
+        if not part or time.monotonic() > deadline:
+            raise _PassingError(f"an answer that was cut or stalled, {missing} of {length} bytes missing")
+        parts.append(part)
+    answer.read()  # nothing: it tells the connection that the answer is over
+    return b"".join(parts)
 
 
 class _PassingError(Exception):

@@ -112,8 +112,11 @@ def _kept(task: Task, journal: Path, identity: str) -> Written | None:
     """The shard that is there, where it was made of the same samples in the same way and no byte has changed."""
     if not journal.is_file():
         return None
-    done = json.loads(journal.read_bytes())
-    shard = ShardFile.model_validate(done["shard"])
+    try:
+        done = json.loads(journal.read_bytes())
+        shard = ShardFile.model_validate(done["shard"])
+    except (ValueError, TypeError, KeyError, OSError):  # damaged: as if it were not there
+        return None
     path = task.folder / task.name
     if done["identity"] != identity or not path.is_file() or file_sha256(path) != shard.sha256:
         return None
@@ -139,7 +142,7 @@ def _finished(task: Task, outcomes: Counter[str]) -> Iterator[Sample]:
 def _tar(name: str, samples: Iterator[Sample]) -> tuple[bytes, list[Row]]:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        rows = [_row(sample, name, _add(tar, sample)) for sample in samples]
+        rows = [index_row(sample, name, _add(tar, sample)) for sample in samples]
     return buffer.getvalue(), rows
 
 
@@ -161,7 +164,8 @@ def _add(tar: tarfile.TarFile, sample: Sample) -> list[list[Any]]:
     return members
 
 
-def _row(sample: Sample, shard: str, members: list[list[Any]]) -> Row:
+def index_row(sample: Sample, shard: str, members: list[list[Any]]) -> Row:
+    """What the index says of a sample."""
     texts = sample.provenance.get("text", ())
     origins = {group_hash(value[name]) for value in texts for name in ORIGINS if value.get(name)}
     return {

@@ -14,6 +14,7 @@ from comma_data.errors import ShardError
 from comma_data.manifest import INDEX, Manifest, sha256
 from comma_data.reader import Reader, reader
 from comma_data.sample import Sample
+from comma_data.split import FOLDS
 
 BLOCK = 4 * 2**20
 """Bytes that `ShardSet.stream` reads at once."""
@@ -88,7 +89,7 @@ class ShardSet(Sequence[Sample]):
         return self.stream()
 
     def read(self, index: int, *, modalities: Collection[str] | None = None) -> Sample:
-        """One sample, or only some modalities of it: no byte of the others is read.
+        """One sample, or only some modalities of it: of the others only what lies between these is read.
 
         Raises:
             ShardError: Its bytes are damaged: the message names shard and sample.
@@ -175,10 +176,22 @@ def _read_index(files: Reader, place: str, manifest: Manifest) -> tuple[Row, ...
     data = files.read(INDEX)
     if sha256(data) != manifest.index_sha256:
         raise ShardError(f"{place}/{INDEX} is not the index that the manifest describes; build or copy the set again")
-    return tuple(_row(orjson.loads(line)) for line in data.splitlines())
+    sizes = {shard.name: shard.bytes for shard in manifest.shards}
+    try:
+        return tuple(_row(orjson.loads(line), sizes) for line in data.splitlines())
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise ShardError(f"{place}/{INDEX} does not follow its schema ({error!r:.200})") from error
 
 
-def _row(values: dict[str, Any]) -> Row:
-    values["members"] = tuple(map(tuple, values["members"]))
-    values["origins"] = tuple(values["origins"])
-    return Row(**values)
+def _row(values: dict[str, Any], sizes: Mapping[str, int]) -> Row:
+    """A row that points nowhere but into the shards of the manifest."""
+    members = tuple((str(name), int(at), int(size), int(crc)) for name, at, size, crc in values["members"])
+    largest = sizes[values["shard"]]
+    last = 0
+    for _, at, size, _ in members:
+        if at < last or size < 0 or at + size > largest:
+            raise ValueError(f"sample {values['id']}: a member outside of its shard")
+        last = at + size
+    if not members or values["fold"] not in range(FOLDS):
+        raise ValueError(f"sample {values['id']}: no members, or no fold")
+    return Row(**{**values, "members": members, "origins": tuple(values["origins"])})

@@ -35,7 +35,7 @@ class Simulator:
 
     def __call__(self, sample: Sample) -> Finished:
         """As `shard.Finish`."""
-        if "structure" not in sample.fields or sample.provenance["structure"][0].get("joined_by") == "pairs":
+        if not owns_structure(sample):
             return Finished(samples=(sample,))
         structure: RawStructure = sample.fields["structure"][0]
         made: dict[str, list[Value]] = defaultdict(list)
@@ -47,8 +47,13 @@ class Simulator:
                 outcomes.append(f"{modality}: {error.code}")
             else:
                 outcomes.append(modality)
-        defects = tuple(defect_samples(sample, self.settings)) if sample.id in self.hosts else ()
-        outcomes += ["defect image"] * len(defects)
+        defects: tuple[Sample, ...] = ()
+        if sample.id in self.hosts:
+            try:
+                defects = tuple(defect_samples(sample, self.settings))
+                outcomes += ["defect image"] * len(defects)
+            except StructureError as error:
+                outcomes.append(f"defect host: {error.code}")
         return Finished(samples=(_with(sample, made), *defects), outcomes=tuple(outcomes))
 
     def _values(self, sample: Sample, structure: RawStructure) -> Iterator[tuple[str, Callable[[], Value]]]:
@@ -61,6 +66,11 @@ class Simulator:
             yield "image", lambda seed=seed: _image(structure, seed)  # type: ignore[misc]
 
 
+def owns_structure(sample: Sample) -> bool:
+    """Whether the sample is that of its structure, not one that a structure was put beside."""
+    return "structure" in sample.fields and not any("joined_by" in p for p in sample.provenance.get("structure", ()))
+
+
 def simulator(settings: Simulate, samples: Iterable[Sample]) -> Simulator:
     """What simulates as a build says; the hosts of defects are chosen among its samples.
 
@@ -69,7 +79,7 @@ def simulator(settings: Simulate, samples: Iterable[Sample]) -> Simulator:
     """
     if not settings.defects:
         return Simulator(settings=settings)
-    hosts = choose_hosts(samples, settings.hosts, max_sites=settings.host_sites)
+    hosts = choose_hosts(filter(owns_structure, samples), settings.hosts, max_sites=settings.host_sites)
     return Simulator(settings=settings, hosts=frozenset(host.id for host in hosts))
 
 

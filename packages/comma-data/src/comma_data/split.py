@@ -36,10 +36,11 @@ def group_of(sample: Sample) -> str:
     return sample.groups.get("split", sample.groups["formula"])
 
 
-def placed(sample: Sample, group: str, *, by: str, salt: str) -> Sample:
-    """The sample with the group that decides about its fold, and the fold."""
-    split = {} if by == "formula" else {"split": group}
-    return replace(sample, groups={**sample.groups, **split, "fold": str(fold(group, salt))})
+def placed(sample: Sample, group: str, *, salt: str) -> Sample:
+    """The sample with the fold of a group, and the group where that is not its formula."""
+    others = {name: value for name, value in sample.groups.items() if name != "split"}
+    split = {"split": group} if group != sample.groups["formula"] else {}
+    return replace(sample, groups={**others, **split, "fold": str(fold(group, salt))})
 
 
 def group_hash(name: str) -> str:
@@ -138,14 +139,18 @@ def audit(parts: Mapping[str, Iterable[Sample]], *, by: str = "formula") -> dict
                 if home != part:
                     raise LeakError(
                         f"{group[0]} {group[1]!r} stands in {home} (sample {first}) and in {part} (sample {sample.id}):"
-                        " remove the text from training with without_leaks, or build the data set again"
+                        " a text can be removed from training with without_leaks; what else has to stay together needs"
+                        " a split by groups"
                     )
     compared = Counter(kind for kind, _ in homes)
     return {kind: compared[kind] for kind in (*BY[by], *TOGETHER, *ORIGINS)}
 
 
 def _groups(sample: Sample, kinds: Iterable[str]) -> Iterable[tuple[str, str]]:
-    yield from ((kind, sample.groups[kind]) for kind in (*kinds, *TOGETHER) if kind in sample.groups)
+    yield from ((kind, sample.groups.get(kind, sample.groups["formula"])) for kind in kinds)
+    yield from ((kind, sample.groups[kind]) for kind in TOGETHER if kind in sample.groups)
+    for value in (value for values in sample.provenance.values() for value in values):
+        yield from ((kind, value[kind]) for kind in TOGETHER if kind in value)
     for value in _texts(sample):
         yield from ((name, value[name]) for name in ORIGINS if value.get(name))
 

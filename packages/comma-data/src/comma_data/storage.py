@@ -4,11 +4,16 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from comma_data.errors import StorageError
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
 
 PART = ".part"
 """Ending of a file that is still being written."""
@@ -34,11 +39,55 @@ def complete_file(path: Path, *, needed: int | None = None) -> Iterator[BinaryIO
         part.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise StorageError(f"{path}: {_reason(error, needed)}") from error
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a place where no folder can be, before any work is done for it.
+
+    Raises:
+        StorageError: It, or the first of its parents that is there, is no folder or not ours to write to.
+    """
+    there = next(p for p in (path, *path.absolute().parents) if p.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise StorageError(f"{path}: {there} is no folder that can be written; give another --out")
+
+
+def ensure_folder(path: Path) -> None:
+    """Make a folder, with those above it.
+
+    Raises:
+        StorageError: It cannot be made, or there is a file of this name.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{path}: {_reason(error, None)}") from error
+
+
+@contextmanager
+def only_writer(lock: Path) -> Iterator[None]:
+    """Hold a lock for the block; it is free again when this process ends, however it ends.
+
+    Raises:
+        StorageError: Another process holds it.
+    """
+    if fcntl is None:  # not on this system: nothing warns of two writers
+        yield
+        return
+    with lock.open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StorageError(
+                f"{lock.parent.parent}: another build writes here; wait for it, or give --out"
+            ) from error
+        yield
 
 
 def ensure_room(path: Path, needed: int) -> None:

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from comma_data.errors import DataError
+from comma_data.errors import CodedError
 
 LONGEST_TEXT = 50_000
 """Characters of one text; the longest of 125 real procedures has 3,561."""
@@ -15,12 +15,8 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co"})
 
 
-class TextError(DataError):
+class TextError(CodedError):
     """A text that cannot be used; `code` is the reason that is counted."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def decoded(data: bytes) -> str:

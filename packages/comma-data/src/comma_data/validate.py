@@ -15,7 +15,7 @@ FARTHEST = 1e6
 class Guard(BaseModel):
     """Bounds of a structure that can be computed with. The defaults refuse no sound crystal that we know of."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     max_atoms: int = 2000
     """Atoms in a cell."""

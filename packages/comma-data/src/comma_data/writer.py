@@ -19,8 +19,9 @@ from comma_data.pool import Engine, Serial
 from comma_data.sample import Refusal, Sample
 from comma_data.shard import JOURNAL, AsItIs, Finish, Row, Task, Written, write_shard
 from comma_data.split import SALT
-from comma_data.storage import PART, complete_file
+from comma_data.storage import PART, complete_file, ensure_folder, only_writer
 
+LOCK = "lock"
 KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 """What an id looks like; other characters, dots above all, are read differently by different tar readers."""
 BYTES_PER_SHARD = 64 * 2**20
@@ -67,7 +68,19 @@ def write(  # noqa: PLR0913 - how a data set is laid out, all with defaults
         DataError: An id that cannot be a key, or that comes twice.
         StorageError: The disk does not take a file.
     """
-    (out / JOURNAL).mkdir(parents=True, exist_ok=True)
+    ensure_folder(out / JOURNAL)
+    with only_writer(out / JOURNAL / LOCK):
+        return _write(samples, out, description, samples_per_shard, finish, engine)
+
+
+def _write(  # noqa: PLR0913, PLR0917 - what `write` was given
+    samples: Iterable[Sample],
+    out: Path,
+    description: Description,
+    samples_per_shard: int,
+    finish: Finish,
+    engine: Engine,
+) -> Manifest:
     (out / MANIFEST).unlink(missing_ok=True)
     tasks = (
         Task(name=f"shard-{number:05d}.tar", folder=out, samples=chunk, finish=finish)
@@ -93,19 +106,23 @@ def check_ids(ids: Iterable[str]) -> None:
     """
     seen: set[str] = set()
     for identifier in ids:
-        if not KEY.fullmatch(identifier):
-            raise DataError(f"sample id {identifier!r}: 1 to 64 characters a-z, 0-9 and -, the first no -")
-        if identifier in seen:
-            raise DataError(f"sample id {identifier!r} comes twice: ids are unique within a data set")
-        seen.add(identifier)
+        _check_id(identifier, seen)
+
+
+def _check_id(identifier: str, seen: set[str]) -> None:
+    """Check one id, and remember it."""
+    if not KEY.fullmatch(identifier):
+        raise DataError(f"sample id {identifier!r}: 1 to 64 characters a-z, 0-9 and -, the first no -")
+    if identifier in seen:
+        raise DataError(f"sample id {identifier!r} comes twice: ids are unique within a data set")
+    seen.add(identifier)
 
 
 def _checked(samples: Iterable[Sample]) -> Iterator[Sample]:
     """The samples, as long as their ids are right."""
     seen: set[str] = set()
     for sample in samples:
-        check_ids([sample.id] * (1 + (sample.id in seen)))
-        seen.add(sample.id)
+        _check_id(sample.id, seen)
         yield sample
 
 

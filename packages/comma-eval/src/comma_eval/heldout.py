@@ -19,7 +19,7 @@ class HeldOut:
     train: tuple[Sample, ...]
     """Samples of the training folds that have a text, without the texts that validation or test also tell."""
     test: tuple[Sample, ...]
-    """Samples of the asked fold that have a structure and a text."""
+    """Samples of the asked fold that have a structure and a text; of validation, without the texts that test tells."""
 
 
 def held_out(data: ShardSet, split: Split, part: str) -> HeldOut:
@@ -38,6 +38,10 @@ def held_out(data: ShardSet, split: Split, part: str) -> HeldOut:
     told = frozenset(h for row in data.rows if split.part(row.fold) != "train" for h in row.origins)
     train = _read(data, lambda row: split.part(row.fold) == "train" and "text" in row.modalities)
     test = _read(data, lambda row: split.part(row.fold) == part and {"structure", "text"} <= row.modalities.keys())
+    if part == "validation":
+        tested = frozenset(h for row in data.rows if split.part(row.fold) == "test" for h in row.origins)
+        cleaned = (without_leaks(sample, tested)[0] for sample in test)
+        test = tuple(sample for sample in cleaned if "text" in sample.fields)
     return HeldOut(train=tuple(without_leaks(sample, told)[0] for sample in train), test=test)
 
 

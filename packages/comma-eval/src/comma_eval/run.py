@@ -81,7 +81,8 @@ def _split(shards: ShardSet, named: Mapping[str, Any], asked: int | None) -> Spl
         UsageError: the model's folds are others than those of the data set, or than those asked for.
     """
     by = shards.manifest.split.get("by", "formula")
-    folds, own = (named.get("by", by), named.get("salt", shards.manifest.split_salt)), named.get("test_fold")
+    theirs = named.get("by", "formula") if named else by
+    folds, own = (theirs, named.get("salt", shards.manifest.split_salt)), named.get("test_fold")
     if folds != (by, shards.manifest.split_salt):
         raise UsageError(
             f"the model's folds were made by {folds[0]} with salt {folds[1]!r}, those of {shards.path} by {by} with "

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from comma_data.errors import DataError
+from comma_data.errors import CodedError
 
 MAX_PIXELS = 64_000_000
 """Pixels of one image; read from the header, before anything is decoded."""
@@ -18,12 +18,8 @@ ScaleFrom = Literal["tag", "table", "option", "none"]
 """Where nm per pixel is known from: the file, a row of the table, an option of the build, nowhere."""
 
 
-class ImageError(DataError):
+class ImageError(CodedError):
     """An image file that cannot be taken as micrographs; the code can be counted."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(frozen=True, kw_only=True)
