@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from comma_data.build import prepare
@@ -150,6 +152,27 @@ def test_files_that_hold_no_record_stop_the_build(root, tmp_path):
     done = run("build", "structures", "--root", root, "--out", tmp_path / "out", "--workers", 0)
     assert isinstance(done.exception, RefusedError)
     assert "no-atoms" in str(done.exception)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_build_that_is_told_to_stop_says_how_to_go_on(tmp_path, number):
+    code = (
+        "import sys\nfrom comma_data.cli import app\n"
+        "try: app(standalone_mode=False)\n"
+        "except Exception as error: print(error); sys.exit(error.exit_code)"
+    )
+    out = tmp_path / "out"
+    simulate = ("--set", "simulate.patterns=1", "--set", "simulate.images=8", "--set", "samples_per_shard=20")
+    command = [sys.executable, "-c", code, "build", "textbook", "--out", out, "--workers", "0", *simulate]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not list(out.glob("shard-*.tar")) and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(number)
+        printed, _ = process.communicate()
+    assert process.returncode == 4, printed
+    assert "the same command goes on" in printed
+    assert not (out / "manifest.json").exists()
+    assert not list(out.glob("*.part"))
 
 
 def test_simulated_values_say_so_and_repeat(root, tmp_path):

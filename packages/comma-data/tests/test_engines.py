@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 from comma_data.pool import Processes, Serial
@@ -78,6 +80,36 @@ def test_items_are_not_read_far_ahead(engine):
     assert next(iter(results)) == 0
     assert len(taken) <= 40
     results.close() if hasattr(results, "close") else None
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="not Linux")
+def test_no_worker_outlives_a_killed_build(tmp_path):
+    code = (
+        "import os, sys, time\n"
+        "from comma_data.pool import Processes\n"
+        "from comma_data_probe import tell\n"
+        "if __name__ == '__main__': list(Processes(workers=2).map(tell, range(1000), on_death=abs, size=1))"
+    )
+    probe = "import os, time\ndef tell(_):\n print(os.getpid(), flush=True)\n time.sleep(0.1)\n"
+    (tmp_path / "comma_data_probe.py").write_text(probe)
+    (tmp_path / "main.py").write_text(code)
+    command = [sys.executable, str(tmp_path / "main.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        workers = {int(process.stdout.readline()) for _ in range(8)}
+        process.kill()
+    for _ in range(100):
+        alive = [pid for pid in workers if _runs(pid)]
+        if not alive:
+            break
+        time.sleep(0.1)
+    assert alive == []
+
+
+def _runs(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_without_ray_the_message_has_the_pip_line():

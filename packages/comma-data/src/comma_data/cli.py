@@ -40,6 +40,7 @@ def build(
     from comma_data.build import check_refused, prepare
     from comma_data.config import read_build
     from comma_data.engines import engine_of
+    from comma_data.interrupt import resumable
     from comma_data.manifest import MANIFEST
     from comma_data.progress import Printer
     from comma_data.tables import counts_text, manifest_text
@@ -55,7 +56,8 @@ def build(
         return
     target = out or Path("data") / described.name
     there = (target / MANIFEST).exists()
-    manifest = run(described, root=root, out=target, engine=chosen, progress=progress)
+    with resumable("the same command goes on"):
+        manifest = run(described, root=root, out=target, engine=chosen, progress=progress)
     progress.close()
     print(manifest.to_json() if json_ else manifest_text(manifest))
     seconds = time.monotonic() - progress.started

@@ -55,3 +55,9 @@ class MissingPackageError(DataError):
     """An optional library is not installed: the message has the pip line."""
 
     exit_code = 5
+
+
+class InterruptedBuildError(DataError):
+    """A command was told to stop; what it finished is kept."""
+
+    exit_code = 4

@@ -1,6 +1,7 @@
 """Work on untrusted files in other processes: in order, a bounded number at a time, and no file takes the rest down."""
 
 import multiprocessing
+import os
 import signal
 import threading
 from collections import deque
@@ -10,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing.connection import wait
 from types import FrameType
 from typing import Protocol, Self, TypeVar
 
@@ -136,7 +138,8 @@ class _Pool:
     @staticmethod
     def _new(workers: int) -> ProcessPoolExecutor:
         # spawn: a fork of a process with threads can hang
-        return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(workers, mp_context=context, initializer=_die_with_parent)
 
     def submit(self, function: Callable[[Item], Result], chunk: list[Item]) -> "Future[list[Result]]":
         try:
@@ -181,6 +184,18 @@ class _Pool:
         finally:
             executor.shutdown()
         return results
+
+
+def _die_with_parent() -> None:
+    """Let a worker end when the process that started it is gone, even killed: nobody would take its results."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_wait_and_exit, args=(parent.sentinel,), daemon=True).start()
+
+
+def _wait_and_exit(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
 
 
 def _each(function: Callable[[Item], Result], chunk: list[Item]) -> list[Result]:
