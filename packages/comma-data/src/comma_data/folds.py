@@ -10,10 +10,10 @@ from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from comma_data.config import SplitBy
 from comma_data.errors import ConfigError
-from comma_data.join import UNKNOWN, fold_group
+from comma_data.join import fold_group
 from comma_data.pool import Engine, Serial
 from comma_data.sample import RawStructure, Sample
-from comma_data.split import FOLDS, PARTS, Split, audit, origins, placed, without_leaks
+from comma_data.split import FOLDS, PARTS, UNKNOWN, Split, audit, origins, placed, without_leaks
 
 SYMPREC = 0.1
 """Å: how far atoms may lie from symmetric places when the prototype is found."""

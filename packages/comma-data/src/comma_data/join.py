@@ -11,12 +11,10 @@ from comma_data.errors import DataError
 from comma_data.formulas import composition
 from comma_data.protocol import Protocol, steps
 from comma_data.sample import Record, Sample
-from comma_data.split import SALT, TOGETHER, placed
+from comma_data.split import SALT, TOGETHER, UNKNOWN, placed
 
 VIEW = "precursors"
 """How a stored protocol is told; `protocol.with_view` tells it in another view."""
-UNKNOWN = "?"
-"""In front of the id, in `groups["formula"]`, where the formula is not known: such an entry is a group of its own."""
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 

@@ -17,6 +17,8 @@ ORIGINS = ("doi", "paragraph")
 """Keys of a text's provenance that must not stand on two sides of a split."""
 TOGETHER = ("image_frame", "specimen")
 """Groups that stand on one side only, whatever a split is made by: pictures of one frame, patterns of one specimen."""
+UNKNOWN = "?"
+"""In front of the id, in `groups["formula"]`, where the formula is not known: such an entry is a group of its own."""
 BY = {
     "formula": ("formula",),
     "chemical_system": ("formula", "split"),

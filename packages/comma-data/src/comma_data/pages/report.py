@@ -13,7 +13,7 @@ from comma_data.pages.plots import Histogram, histogram
 from comma_data.pages.refused import accounting
 from comma_data.pages.survey import Survey, survey
 from comma_data.shards import Row, ShardSet
-from comma_data.split import FOLDS, PARTS, Split
+from comma_data.split import FOLDS, PARTS, UNKNOWN, Split
 
 TOP = 18
 """Lines of a list of the most frequent."""
@@ -58,7 +58,7 @@ def report(data: Path | str) -> str:
         "report.html",
         manifest=manifest,
         accounting=accounting(manifest, data),
-        formulas=len({row.formula for row in source.rows}),
+        formulas=len(_formulas(source.rows)),
         folds=folds(source.rows),
         splits=splits(source.rows),
         ambiguity=ambiguity(source.rows),
@@ -72,6 +72,11 @@ def report(data: Path | str) -> str:
     )
 
 
+def _formulas(rows: Iterable[Row]) -> set[str]:
+    """The formulas that are known."""
+    return {row.formula for row in rows if not row.formula.startswith(UNKNOWN)}
+
+
 def folds(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """For each fold its samples, formulas, and samples with each modality."""
     made = []
@@ -82,7 +87,7 @@ def folds(rows: Sequence[Row]) -> list[dict[str, Any]]:
             {
                 "fold": number,
                 "samples": len(of_fold),
-                "formulas": len({row.formula for row in of_fold}),
+                "formulas": len(_formulas(of_fold)),
                 "modalities": modalities,
             }
         )
