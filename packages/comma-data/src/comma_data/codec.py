@@ -65,7 +65,8 @@ def decode(members: Mapping[str, bytes], *, modalities: Collection[str] | None =
     Raises:
         ShardError: A member is missing, of another kind than json and npy, or not what the schema says.
     """
-    if any(not name.endswith((".json", ".npy")) for name in members) or DOCUMENT not in members:
+    known = len(members) == 1 or all(name.endswith((".json", ".npy")) for name in members)
+    if not known or DOCUMENT not in members:
         raise ShardError(f"members {', '.join(sorted(members))}: a sample has one {DOCUMENT}, and .json and .npy files")
     try:
         document = orjson.loads(members[DOCUMENT])
@@ -118,7 +119,8 @@ def _sample(document: Any, members: Mapping[str, bytes], modalities: Collection[
     for part in parts:
         for modality, values in part["fields"].items():
             if modalities is None or modality in modalities:
-                fields[modality] = tuple([_unpack_value(modality, value, members) for value in values])
+                unpack = _UNPACK.get(modality, _unpack)
+                fields[modality] = tuple([unpack(value, members) for value in values])
         for modality, values in part["annotations"].items():
             if modalities is None or modality in modalities:
                 annotations[modality] = tuple([_unpack(value, members) for value in values])
@@ -143,14 +145,6 @@ def _pack_value(modality: str, value: Any, name: str, members: dict[str, bytes])
     return _pack(value, name, members)
 
 
-def _unpack_value(modality: str, value: Any, members: Mapping[str, bytes]) -> Any:
-    if modality == "structure":
-        return _unpack_structure(value)
-    if modality == "text":
-        return tuple(value)
-    return _unpack(value, members)
-
-
 def _pack_structure(structure: RawStructure) -> dict[str, Any]:
     """Little-endian bytes in base 64 (cell, positions, charges, numbers): the same bits back, and nothing to parse."""
     numbers, periodic = np.asarray(structure["numbers"]), np.asarray(structure["periodic"])
@@ -164,7 +158,7 @@ def _pack_structure(structure: RawStructure) -> dict[str, Any]:
     return {"atoms": len(numbers), "periodic": int(periodic @ (4, 2, 1)), "data": data}
 
 
-def _unpack_structure(packed: Mapping[str, Any]) -> RawStructure:
+def _unpack_structure(packed: Mapping[str, Any], _members: Mapping[str, bytes]) -> RawStructure:
     n = packed["atoms"]
     floats = np.frombuffer(bytearray(a2b_base64(packed["data"])), "<f8")  # of a bytearray: the caller may write to it
     structure = RawStructure(
@@ -173,10 +167,11 @@ def _unpack_structure(packed: Mapping[str, Any]) -> RawStructure:
         cell=floats[:9].reshape(3, 3),
         periodic=_PERIODIC[packed["periodic"]].copy(),
     )
-    if len(floats) not in {9 + 4 * n, 9 + 5 * n}:
+    if len(floats) == 9 + 4 * n:
+        return structure
+    if len(floats) != 9 + 5 * n:
         raise ValueError("structure: not as many bytes as its atoms need")
-    if len(floats) > 9 + 4 * n:
-        structure["charges"] = floats[9 + 3 * n : 9 + 4 * n]
+    structure["charges"] = floats[9 + 3 * n : 9 + 4 * n]
     return structure
 
 
@@ -240,3 +235,11 @@ def _unpack(packed: Any, members: Mapping[str, bytes]) -> Any:  # noqa: PLR0911 
     if _TUPLE in packed:
         return tuple(_unpack(v, members) for v in packed[_TUPLE])
     return {k.removeprefix("$"): _unpack(v, members) for k, v in packed.items()}
+
+
+def _unpack_text(steps: Any, _members: Mapping[str, bytes]) -> tuple[str, ...]:
+    return tuple(steps)
+
+
+_UNPACK = {"structure": _unpack_structure, "text": _unpack_text}
+"""Modality -> what reads its values; any other is read by `_unpack`."""

@@ -72,9 +72,15 @@ def reduced(amounts: Mapping[str, float]) -> str:
     Raises:
         ValueError: A key is no element symbol, or no amount is positive.
     """
+    return _reduced(tuple(amounts.items()))
+
+
+@lru_cache(maxsize=65536)
+def _reduced(items: tuple[tuple[str, float], ...]) -> str:
+    amounts = dict(items)
     unknown = amounts.keys() - ATOMIC_NUMBERS.keys()
     if unknown or not any(amount > 0 for amount in amounts.values()):
-        raise ValueError(f"{dict(amounts)} is no composition: give element symbols with positive amounts")
+        raise ValueError(f"{amounts} is no composition: give element symbols with positive amounts")
     fractions = {element: _fraction(float(amount)) for element, amount in amounts.items() if amount > 0}
     scale = lcm(*(f.denominator for f in fractions.values()))
     whole = {element: int(f * scale) for element, f in fractions.items()}

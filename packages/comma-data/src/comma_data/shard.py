@@ -25,6 +25,8 @@ JOURNAL = ".build"
 """Folder, inside of the data set's, of what an unfinished build has done."""
 
 Row = dict[str, Any]
+Members = Mapping[str, bytes]
+"""Extension -> content."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +92,12 @@ def write_shard(task: Task) -> Written:
     encoded = [_encoded(sample) for sample in task.samples]
     identity = _identity(task, encoded)
     journal = task.folder / JOURNAL / f"{task.name}.json"
-    return _kept(task, journal, identity) or _written(task, journal, identity)
+    return _kept(task, journal, identity) or _written(task, journal, identity, encoded)
 
 
-def _written(task: Task, journal: Path, identity: str) -> Written:
+def _written(task: Task, journal: Path, identity: str, encoded: Sequence[Members]) -> Written:
     outcomes: Counter[str] = Counter()
-    data, rows = _tar(task.name, _finished(task, outcomes))
+    data, rows = _tar(task.name, _finished(task, encoded, outcomes))
     path = task.folder / task.name
     ensure_room(path, len(data))
     with complete_file(path, needed=len(data)) as file:
@@ -123,7 +125,7 @@ def _kept(task: Task, journal: Path, identity: str) -> Written | None:
     return Written(shard=shard, rows=done["rows"], outcomes=done["outcomes"])
 
 
-def _identity(task: Task, encoded: Sequence[Mapping[str, bytes]]) -> str:
+def _identity(task: Task, encoded: Sequence[Members]) -> str:
     digest = hashlib.sha256(f"{comma_data.__version__} {SCHEMA} {task.finish.key}".encode())
     for members in encoded:
         for name, data in members.items():
@@ -132,17 +134,18 @@ def _identity(task: Task, encoded: Sequence[Mapping[str, bytes]]) -> str:
     return digest.hexdigest()
 
 
-def _finished(task: Task, outcomes: Counter[str]) -> Iterator[Sample]:
-    for sample in task.samples:
+def _finished(task: Task, encoded: Sequence[Members], outcomes: Counter[str]) -> Iterator[tuple[Sample, Members]]:
+    """Every finished sample with its members; one that nothing was done to is not encoded again."""
+    for sample, members in zip(task.samples, encoded, strict=True):
         finished = task.finish(sample)
         outcomes.update(finished.outcomes)
-        yield from finished.samples
+        yield from ((made, members if made is sample else _encoded(made)) for made in finished.samples)
 
 
-def _tar(name: str, samples: Iterator[Sample]) -> tuple[bytes, list[Row]]:
+def _tar(name: str, samples: Iterator[tuple[Sample, Members]]) -> tuple[bytes, list[Row]]:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        rows = [index_row(sample, name, _add(tar, sample)) for sample in samples]
+        rows = [index_row(sample, name, _add(tar, sample.id, members)) for sample, members in samples]
     return buffer.getvalue(), rows
 
 
@@ -153,11 +156,11 @@ def _encoded(sample: Sample) -> dict[str, bytes]:
         raise DataError(f"sample {sample.id} cannot be stored: {error}") from error
 
 
-def _add(tar: tarfile.TarFile, sample: Sample) -> list[list[Any]]:
+def _add(tar: tarfile.TarFile, key: str, content: Members) -> list[list[Any]]:
     """Write the members, sorted by name; [extension, offset of the data, bytes, crc32] for each."""
     members = []
-    for extension, data in sorted(_encoded(sample).items()):
-        info = tarfile.TarInfo(f"{sample.id}.{extension}")
+    for extension, data in sorted(content.items()):
+        info = tarfile.TarInfo(f"{key}.{extension}")
         info.size = len(data)
         members.append([extension, tar.offset + HEADER, len(data), zlib.crc32(data)])
         tar.addfile(info, io.BytesIO(data))
