@@ -139,7 +139,7 @@ class _Pool:
     def _new(workers: int) -> ProcessPoolExecutor:
         # spawn: a fork of a process with threads can hang
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(workers, mp_context=context, initializer=_die_with_parent)
+        return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
 
     def submit(self, function: Callable[[Item], Result], chunk: list[Item]) -> "Future[list[Result]]":
         try:
@@ -186,8 +186,19 @@ class _Pool:
         return results
 
 
-def _die_with_parent() -> None:
-    """Let a worker end when the process that started it is gone, even killed: nobody would take its results."""
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""What libraries of linear algebra read when they are first imported."""
+
+
+def _begin() -> None:
+    """What a worker does first.
+
+    It takes one thread, where nobody says otherwise: the workers are as many as the processors, and small matrix
+    products on two threads each cost half as much again. And it ends when the process that started it is gone, even
+    killed: nobody would take its results.
+    """
+    for name in THREADS:
+        os.environ.setdefault(name, "1")
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_wait_and_exit, args=(parent.sentinel,), daemon=True).start()

@@ -137,8 +137,12 @@ class ShardSet(Sequence[Sample]):
     def _decoded(
         self, row: Row, members: Sequence[Member], data: bytes, start: int, modalities: Collection[str] | None
     ) -> Sample:
+        found: dict[str, bytes] = {}
         try:
-            found = {m[0]: _checked(m, data[m[1] - start : m[1] - start + m[2]]) for m in members}
+            for name, at, size, crc in members:
+                found[name] = part = data[at - start : at - start + size]
+                if len(part) != size or zlib.crc32(part) != crc:
+                    raise _damage(name, len(part), size)
             sample = decode(found, modalities=modalities)
         except ShardError as error:
             raise ShardError(f"{self.path}/{row.shard}, sample {row.id}: {error}") from error
@@ -163,13 +167,10 @@ def _end(row: Row) -> int:
     return row.members[-1][1] + row.members[-1][2]
 
 
-def _checked(member: Member, data: bytes) -> bytes:
-    name, _, size, crc = member
-    if len(data) != size:
-        raise ShardError(f"member {name} ends after {len(data)} of {size} bytes: the shard is cut short")
-    if zlib.crc32(data) != crc:
-        raise ShardError(f"member {name} is damaged (crc32 differs from the index); build or copy the shard again")
-    return data
+def _damage(name: str, read: int, size: int) -> ShardError:
+    if read != size:
+        return ShardError(f"member {name} ends after {read} of {size} bytes: the shard is cut short")
+    return ShardError(f"member {name} is damaged (crc32 differs from the index); build or copy the shard again")
 
 
 def _read_index(files: Reader, place: str, manifest: Manifest) -> tuple[Row, ...]:
