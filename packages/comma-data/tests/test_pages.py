@@ -21,6 +21,7 @@ from comma_data.pages.page import formula, render, share, visible
 from comma_data.pages.plots import _thinned, curve, histogram
 from comma_data.pages.report import ambiguity, flattened, report
 from comma_data.pages.show import page
+from comma_data.pages.survey import survey
 from comma_data.pages.svg import text
 from comma_data.protocol import Operation, Protocol
 from comma_data.sample import RawImage, RawStructure, Refusal, Sample
@@ -433,3 +434,9 @@ def test_a_template_that_asks_for_nothing_known_fails():
 
     with pytest.raises(UndefinedError):
         render("report.html")
+
+
+def test_a_structure_that_was_put_beside_an_image_is_no_polymorph(make):
+    own = make["sample"]("host")
+    guest = make["sample"]("host-twin-0", groups={"formula": "NaCl", "material": "host", "fold": "0"})
+    assert survey([own, guest]).guests == {"host-twin-0"}

@@ -61,7 +61,7 @@ def report(data: Path | str) -> str:
         formulas=len(_formulas(source.rows)),
         folds=folds(source.rows),
         splits=splits(source.rows),
-        ambiguity=ambiguity(source.rows),
+        ambiguity=ambiguity(row for row in source.rows if row.id not in found.guests),
         found=found,
         table=periodic_table(found.elements, len(source)) if found.elements else None,
         figures=figures(found),

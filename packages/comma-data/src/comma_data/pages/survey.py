@@ -30,9 +30,13 @@ class Survey:
     """Quantity -> its values: `sites`, `steps`, `hottest`, `pixels`, `nm_per_pixel`, `texts`, ... and `target NAME`."""
     precursors: Counter[str] = field(default_factory=Counter)
     """Precursor as it is written -> protocols."""
+    guests: set[str] = field(default_factory=set)
+    """Ids of samples beside whose image or pattern the structure of another sample was put."""
 
     def add(self, sample: Sample) -> None:
         """Count a sample."""
+        if "structure" in sample.fields and sample.groups.get("material", sample.id) != sample.id:
+            self.guests.add(sample.id)
         self.together[tuple(sorted(m for m, values in sample.fields.items() if values))] += 1
         self.elements.update(_elements(sample))
         for modality, known in sample.provenance.items():
