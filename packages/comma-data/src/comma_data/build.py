@@ -1,6 +1,5 @@
 """A build from one end to the other: sources, curation, duplicates, joining, splitting, simulation, shards."""
 
-import csv
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from comma_data.shard import JOURNAL
 from comma_data.simulated import simulator
 from comma_data.sources import textbook
 from comma_data.storage import check_folder
+from comma_data.two_columns import two_columns
 from comma_data.writer import Description, write
 
 Progress = Callable[[str, int], None]
@@ -189,15 +189,7 @@ def _labelled(table: Table, items: Iterable[Record | Refusal]) -> Iterator[Recor
 def _pairs(build: Build, root: Path | None) -> Pairs:
     if build.pairs is None:
         return ()
-    path = (root or Path()) / build.pairs
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            pairs = tuple((row["structure"], row["other"]) for row in csv.DictReader(file, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
-        raise ConfigError(f"pairs {path}: {error!r}; give a CSV file with the columns structure and other") from error
-    if not all(structure and other for structure, other in pairs):
-        raise ConfigError(f"pairs {path}: a row with an empty cell; give both keys in each row")
-    return pairs
+    return tuple(two_columns((root or Path()) / build.pairs, "structure", "other", option="pairs"))
 
 
 def _counted(items: Iterable, what: str, progress: Progress) -> Iterator:

@@ -1,6 +1,5 @@
 """What the folds of a build are made of: formula, chemical system, prototype, or groups that the user gives."""
 
-import csv
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from comma_data.join import fold_group
 from comma_data.pool import Engine, Serial
 from comma_data.sample import RawStructure, Sample
 from comma_data.split import FOLDS, PARTS, UNKNOWN, Split, audit, origins, placed, without_leaks
+from comma_data.two_columns import two_columns
 
 SYMPREC = 0.1
 """Å: how far atoms may lie from symmetric places when the prototype is found."""
@@ -110,11 +110,7 @@ def _given(samples: Sequence[Sample], path: Path) -> list[str]:
 
 
 def _table(path: Path) -> Mapping[str, str]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [(row["id"], row["group"]) for row in csv.DictReader(file, strict=True)]
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
-        raise ConfigError(f"split.table {path}: {error!r}; give a CSV file with the columns id and group") from error
-    if not all(identifier and group for identifier, group in rows) or len(dict(rows)) != len(rows):
-        raise ConfigError(f"split.table {path}: an empty cell, or an id that comes twice; give one row for each sample")
+    rows = two_columns(path, "id", "group", option="split.table")
+    if len(dict(rows)) != len(rows):
+        raise ConfigError(f"split.table {path}: an id comes twice; give one row for each sample")
     return dict(rows)
