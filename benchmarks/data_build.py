@@ -29,7 +29,7 @@ COMMAND = "python -m benchmarks.data_build"
 WORK = ROOT / "data" / "benchmark"
 """Where the sets are built; they are left there, so that pieces can be compared."""
 CODE = "from comma_data.cli import app; app()"
-KILLS = 3
+KILLS = 2
 """Times that a build is killed before it may finish."""
 
 Rows = list[dict[str, Any]]
