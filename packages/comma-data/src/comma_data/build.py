@@ -26,6 +26,8 @@ from comma_data.storage import check_folder
 from comma_data.two_columns import two_columns
 from comma_data.writer import Description, write
 
+MATCHES = "matches.jsonl"
+"""In the journal: comparisons of structures that an interrupted build has made."""
 Progress = Callable[[str, int], None]
 """Called with what is being done and how many records that makes."""
 
@@ -55,13 +57,13 @@ def build(
     Args:
         build: What to build.
         root: Folder of the foreign data; None for a build that reads none.
-        out: Folder to write. What an interrupted build of the same files finished there is kept.
+        out: Folder to write. What an interrupted build compared and finished there is kept.
         engine: What parses, matches and simulates.
         progress: Is told how far it is.
 
     Raises:
         ConfigError: The root is missing, or `out` holds another data set.
-        RefusedError: More was refused than the build allows; nothing is written.
+        RefusedError: More was refused than the build allows; no shard is written.
         DataError: A source cannot be read.
         StorageError: The disk does not take a file.
     """
@@ -70,7 +72,7 @@ def build(
     if present is not None:
         return present
     check_folder(out)
-    prepared = prepare(build, root=root, engine=engine, progress=progress)
+    prepared = prepare(build, root=root, engine=engine, progress=progress, memory=out / JOURNAL / MATCHES)
     check_refused(build, prepared.curated)
     samples = prepared.joined.samples
     description = Description(
@@ -104,8 +106,16 @@ def prepare(
     root: Path | None,
     engine: Engine = Serial(),  # noqa: B008 - frozen
     progress: Progress = silent,
+    memory: Path | None = None,
 ) -> Prepared:
-    """Read, curate, join and split, without writing.
+    """Read, curate, join and split, without writing a data set.
+
+    Args:
+        build: What to build.
+        root: Folder of the foreign data.
+        engine: What parses and matches.
+        progress: Is told how far it is.
+        memory: File in which comparisons of structures are kept, so that the next build need not make them again.
 
     Raises:
         ConfigError: The root is missing, or a table of pairs or groups cannot be used.
@@ -113,7 +123,7 @@ def prepare(
     """
     curated = curate(_counted(_records(build, root, engine), "read", progress), build.guard)
     if build.duplicates == "match":
-        curated = without_duplicates(curated, engine=engine, progress=progress)
+        curated = without_duplicates(curated, engine=engine, progress=progress, memory=memory)
     joined = join(curated.accepted, pairs=_pairs(build, root), merged=curated.merged, salt=build.split.salt)
     samples = regrouped(joined.samples, build.split, root=root, engine=engine)
     return Prepared(curated=curated, joined=replace(joined, samples=samples))

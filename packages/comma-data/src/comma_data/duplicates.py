@@ -4,12 +4,15 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Lattice, Structure
 
+import comma_data
 from comma_data.curate import Curated, recounted, sample_id
+from comma_data.memory import Memory, digest
 from comma_data.pool import Engine, Serial, TooSlowError, time_limit
 from comma_data.sample import RawStructure, Record, Refusal
 
@@ -35,6 +38,7 @@ def without_duplicates(
     *,
     engine: Engine = Serial(),  # noqa: B008 - frozen
     progress: Callable[[str, int], None] = lambda _what, _done: None,
+    memory: Path | None = None,
 ) -> Curated:
     """The records with each crystal once: the first one read, with the targets that only its duplicates have.
 
@@ -44,13 +48,15 @@ def without_duplicates(
         curated: Accepted records; a structure has its formula.
         engine: What compares.
         progress: Is told how many formulas were compared.
+        memory: File in which results are kept while they come, and looked up.
     """
     by_formula: defaultdict[str | None, list[Record]] = defaultdict(list)
     for record in curated.accepted:
         if record.modality == "structure" and record.value["periodic"].all():
             by_formula[record.formula].append(record)
     several = sorted((records for records in by_formula.values() if len(records) > 1), key=len, reverse=True)
-    found = engine.map(repeats, ([r.value for r in records] for records in several), on_death=_none, size=4)
+    values = [[r.value for r in records] for records in several]
+    found = Memory(memory).map(engine, repeats, values, key=_key, on_death=_none, size=4)
     first_of: dict[int, Record] = {}
     again_of: defaultdict[int, list[Record]] = defaultdict(list)
     for number, (records, pairs) in enumerate(zip(several, found, strict=True), start=1):
@@ -63,6 +69,11 @@ def without_duplicates(
     refused = tuple(_refusal(r, first_of[id(r)]) for r in curated.accepted if id(r) in first_of)
     merged = {sample_id(r.key): sample_id(first_of[id(r)].key) for r in curated.accepted if id(r) in first_of}
     return replace(recounted(curated, accepted=kept, refused=(*curated.refused, *refused)), merged=merged)
+
+
+def _key(structures: Sequence[RawStructure]) -> str:
+    arrays = (np.ascontiguousarray(s[name]) for s in structures for name in ("numbers", "positions", "cell"))
+    return digest(comma_data.__version__.encode(), *(array.tobytes() for array in arrays))
 
 
 def repeats(structures: Sequence[RawStructure]) -> list[Pair]:
