@@ -33,6 +33,15 @@ def test_version_names_every_part():
     assert "comma-materials 0.1.0" in comma("--version").stdout.splitlines()
 
 
+def test_version_leaves_out_what_is_not_installed(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "PARTS", ("comma-materials", "comma-nowhere"))
+    monkeypatch.setattr("sys.argv", ["comma", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == "comma-materials 0.1.0\n"
+
+
 @pytest.mark.parametrize("arguments", [("nonsense",), ("align", "nonsense"), ("align", "run", "--nonsense")])
 def test_unknown_words_are_usage_errors(arguments):
     assert comma(*arguments).returncode == 2

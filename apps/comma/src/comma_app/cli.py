@@ -1,12 +1,13 @@
 """The command `comma`: the sub-commands of all installed packages under one name."""
 
-import sys
 from importlib.metadata import entry_points
 
 import typer
 
 GROUP = "comma.commands"
 """Entry points of this group are Typer apps; each package brings its own, so options are released with their code."""
+PARTS = ("comma-materials", "comma-data", "comma-encoders", "comma-align", "comma-eval")
+"""Distributions whose versions are printed."""
 
 
 def make_app() -> typer.Typer:
@@ -26,7 +27,7 @@ def _options(
         "--version",
         callback=lambda asked: _print_versions() if asked else None,
         is_eager=True,
-        help="Print the versions of all parts.",
+        help="Print the versions of the installed parts.",
     ),
 ) -> None:
     """The option is done when it is read: `comma --version` needs no command."""
@@ -38,20 +39,19 @@ def _print_versions() -> None:
 
 
 def _versions() -> str:
-    from importlib.metadata import version
+    """Of the parts that are installed, one a line."""
+    from importlib.metadata import distributions
 
-    parts = ("comma-materials", "comma-data", "comma-encoders", "comma-align", "comma-eval")
-    return "\n".join(f"{part} {version(part)}" for part in parts)
+    there = {dist.name: dist.version for dist in distributions() if dist.name in PARTS}
+    return "\n".join(f"{part} {there[part]}" for part in PARTS if part in there)
 
 
 def main() -> None:
-    """Run the command. A fault that is the user's to mend ends in one message and its exit code, not in a traceback."""
-    try:
-        make_app()()
-    except Exception as error:
-        # every package gives the errors that are meant for users an exit code; anything else is a bug
-        code = getattr(error, "exit_code", None)
-        if not isinstance(code, int):
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(code)
+    """Run the command; a user's mistake ends with one message and its exit code."""
+    from comma_data.command import run
+
+    run(_made)
+
+
+def _made() -> None:
+    make_app()()

@@ -1,4 +1,4 @@
-"""`comma data`: build, check and read aligned materials data."""
+"""`comma-data`, also mounted as `comma data`: build, check and read aligned materials data."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ def build(
     root: Annotated[
         Path | None, typer.Option(envvar="COMMA_DATA", help="Folder of the foreign files that the build reads.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to write.  [default: data/NAME]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write; data/NAME if not given.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Workers of the engine; 0 works in this process.")] = 2,
     engine: Annotated[Literal["processes", "ray"], typer.Option(help="What the work runs on; same bytes out.")] = (
         "processes"
@@ -71,7 +71,7 @@ def build(
 @app.command()
 def report(
     data: Data,
-    out: Annotated[Path | None, typer.Option(help="HTML file to write.  [default: DATA.html]")] = None,
+    out: Annotated[Path | None, typer.Option(help="HTML file to write; DATA.html if not given.")] = None,
 ) -> None:
     """Write the page about a data set: what was read and refused, what met what, how it is split."""
     name = f"{data.rstrip('/').rpartition('/')[2]}.html"
@@ -96,7 +96,7 @@ def export(
         "unknown"
     ),
 ) -> None:
-    """Write a data set as Parquet with a data card and Croissant metadata; needs `comma-data[export]`."""
+    """Write a data set as Parquet with a data card and Croissant metadata; needs the extra `export` of comma-data."""
     from comma_data.export.command import export as run
     from comma_data.progress import Printer
 
@@ -155,3 +155,10 @@ def show(
         print(sample_json(found))
     else:
         print(sample_text(found))
+
+
+def main() -> None:
+    """Run the command; a user's mistake ends with one message and its exit code."""
+    from comma_data.command import run
+
+    run(app)

@@ -1,4 +1,4 @@
-"""`comma data export`: a data set -> a folder that `datasets`, pandas and Croissant readers take."""
+"""`comma-data export`: a data set -> a folder that `datasets`, pandas and Croissant readers take."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""`comma data fetch`: structures and properties from the web, into a folder that `comma data build` reads."""
+"""`comma-data fetch`: structures and properties from the web, into a folder that `comma-data build` reads."""
 
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ def mp(
     max_seconds: MaxSeconds = 21600,
     json_: Json = False,
 ) -> None:
-    """Fetch from the Materials Project. The key stands in MP_API_KEY and nowhere else; needs `comma-data[mp]`."""
+    """Fetch from the Materials Project, with the key that stands in MP_API_KEY; needs the extra `mp` of comma-data."""
     from comma_data.fetch import mp as project
     from comma_data.fetch.limits import Limits, Patience
     from comma_data.fetch.page import Query
