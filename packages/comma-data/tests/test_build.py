@@ -63,7 +63,34 @@ def test_a_folder_becomes_a_data_set(root, tmp_path):
     assert "data hash" in run("show", out).stdout
     assert "formula: NaCl" in run("show", out, "a").stdout
     assert json.loads(run("show", out, "a", "--json").stdout)["id"] == "a"
+    assert "no formula, group" not in checked.stderr
+    assert "no DOI, formula, image frame, paragraph or specimen stands on two sides" in checked.stderr
     assert isinstance(run("show", out, "zz").exception, ShardError)
+
+
+def test_an_unknown_id_is_answered_with_the_samples_of_that_formula_or_the_nearest(root, tmp_path):
+    out = tmp_path / "out"
+    assert run("build", "structures", "--root", root, "--out", out, "--workers", 0).exit_code == 0
+    assert "the formula NaCl have a" in str(run("show", out, "NaCl").exception)
+    assert "did you mean 'solid-state-00001'" in str(run("show", out, "solid-state-1").exception)
+    assert "the first ids are a, b, solid-state-00001" in str(run("show", out, "zz").exception)
+
+
+def test_a_page_is_drawn_of_a_sample_only(root, tmp_path):
+    out = tmp_path / "out"
+    assert run("build", "structures", "--root", root, "--out", out, "--workers", 0).exit_code == 0
+    done = run("show", out, "--html", tmp_path / "x.html")
+    assert isinstance(done.exception, ConfigError)
+    assert "give its id" in str(done.exception)
+    assert not (tmp_path / "x.html").exists()
+
+
+def test_the_audit_is_told_in_one_order_by_build_and_by_show(root, tmp_path):
+    built = run("build", "structures", "--root", root, "--out", tmp_path / "out", "--workers", 0).stdout
+    shown = run("show", tmp_path / "out").stdout
+    assert [line for line in built.splitlines() if line.startswith("test fold")] == [
+        line for line in shown.splitlines() if line.startswith("test fold")
+    ]
 
 
 def test_two_builds_are_byte_identical_whatever_the_workers(root, tmp_path):
@@ -84,9 +111,11 @@ def test_an_equal_data_set_is_left_alone_and_another_is_not_overwritten(root, tm
     assert (tmp_path / "out" / "manifest.json").stat().st_mtime_ns == before
     other = run(*command, "--set", "split.salt=other")
     assert isinstance(other.exception, ConfigError)
-    assert "another data set" in str(other.exception)
+    assert "another data set (structures, made from another description)" in str(other.exception)
     (root / "a.cif").unlink()
-    assert isinstance(run(*command).exception, ConfigError)
+    changed = run(*command)
+    assert isinstance(changed.exception, ConfigError)
+    assert "another data set (structures, made from other files)" in str(changed.exception)
 
 
 def test_a_damaged_data_set_is_reported(root, tmp_path):
@@ -100,6 +129,9 @@ def test_a_damaged_data_set_is_reported(root, tmp_path):
     assert isinstance(done.exception, ShardError)
     assert done.exception.exit_code == 3
     assert "shard-00000.tar" in str(done.exception)
+    shard.unlink()
+    told = str(run("check", out).exception).splitlines()
+    assert len(told) == len(set(told))
 
 
 @pytest.mark.parametrize("extra", [(), ("--dry-run",)])
@@ -111,15 +143,34 @@ def test_too_many_refused_structures_write_nothing(make, root, tmp_path, extra):
     assert "33.3% of the structures" in str(done.exception)
     assert "disordered: c.cif" in str(done.exception)
     assert not (tmp_path / "out").exists()
+    listed = tmp_path / "out.refused.jsonl"
+    assert listed.exists() == (not extra)
+    if listed.exists():
+        assert str(listed) in str(done.exception)
+        codes = [json.loads(line)["code"] for line in listed.read_text().splitlines()]
+        assert sorted(codes) == ["disordered", "target-variable"]
     allowed = ("--set", "structures.max_refused=0.5")
     command = ("build", "structures", "--root", root, "--out", tmp_path / "out", "--workers", 0, *allowed)
     assert run(*command).exit_code == 0
+    assert not listed.exists()
 
 
 def test_a_dry_run_counts_and_writes_nothing(root, tmp_path):
     done = run("build", "structures", "--root", root, "--out", tmp_path / "out", "--dry-run", "--json", "--workers", 0)
-    assert json.loads(done.stdout)["recipes"] == {"read": 3, "accepted": 2, "refused": {"target-variable": 1}}
+    told = json.loads(done.stdout)
+    assert told["counts"]["recipes"] == {"read": 3, "accepted": 2, "refused": {"target-variable": 1}}
+    assert run("build", "structures", "--root", root, "--out", tmp_path / "there", "--workers", 0).exit_code == 0
+    manifest = json.loads((tmp_path / "there" / "manifest.json").read_text())
+    assert told == {name: manifest[name] for name in ("counts", "joined", "split")}
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_tells_joins_and_folds_and_that_nothing_was_written(root, tmp_path):
+    done = run("build", "structures", "--root", root, "--out", tmp_path / "out", "--dry-run", "--workers", 0)
+    assert "text joined by formula" in done.stdout
+    assert "folds by formula" in done.stdout
+    assert "nothing written" in done.stderr
+    assert "no sample in fold" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -127,10 +178,11 @@ def test_a_dry_run_counts_and_writes_nothing(root, tmp_path):
     [
         (("materials-project",), "--root"),
         (("materials-project", "--root", "nowhere"), "no such folder"),
-        (("materials-project", "--root", "EMPTY"), "no structures in"),
+        (("materials-project", "--root", "EMPTY"), "no such file or folder"),
+        (("structures", "--root", "EMPTY"), "no structures in"),
         (("material-project",), "did you mean 'materials-project'"),
         (("missing.toml",), "cannot be read"),
-        (("structures", "--set", "guard.max_atom=3"), "did you mean 'max_atoms'"),
+        (("structures", "--set", "guard.max_atom=3"), "did you mean 'guard.max_atoms'"),
     ],
 )
 def test_usage_errors_say_what_to_do(tmp_path, arguments, message):

@@ -182,7 +182,7 @@ def test_settings_replace_what_the_file_says(tmp_path):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("guard.max_atom=7", "--set guard.max_atom: unknown key.*did you mean 'max_atoms'"),
+        ("guard.max_atom=7", "--set guard.max_atom: unknown key.*did you mean 'guard.max_atoms'"),
         ("guard.max_atoms=many", "--set guard.max_atoms: guard.max_atoms = 'many'"),
         ("guard", "KEY=VALUE"),
         ("=3", "KEY=VALUE"),
@@ -194,6 +194,27 @@ def test_bad_settings_are_named(tmp_path, setting, message):
     path.write_text(GOOD)
     with pytest.raises(ConfigError, match=message):
         load(Build, path, settings=[setting])
+
+
+def test_a_fault_of_a_setting_does_not_name_the_file(tmp_path):
+    path = tmp_path / "b.toml"
+    path.write_text(GOOD)
+    with pytest.raises(ConfigError) as error:
+        load(Build, path, settings=["guard.max_atom=7"])
+    assert str(error.value).startswith("--set guard.max_atom: ")
+
+
+@pytest.mark.parametrize("line", ["name = mine", "name = my-set # mine", "name = a/b.csv"])
+def test_text_without_quotes_is_told_so(tmp_path, line):
+    text = line.split("=")[1].split("#")[0].strip()
+    assert f'put text in quotes: name = "{text}"' in refused(tmp_path, line)
+
+
+def test_what_people_write_leads_to_the_key_that_they_mean(tmp_path):
+    path = tmp_path / "b.toml"
+    path.write_text('name = "a"\n[micrographs]\nlabels = "labels.csv"\n')
+    with pytest.raises(ConfigError, match=r"line 3: unknown key 'micrographs.labels'; did you mean 'table'"):
+        read_build(str(path))
 
 
 def test_settings_leave_the_given_values_alone():

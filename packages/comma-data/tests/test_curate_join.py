@@ -182,6 +182,37 @@ def test_pairs_join_what_the_user_says(make):
         join(records, pairs=[("y", "i")])
 
 
+@pytest.mark.parametrize("name", ["sem/i_0", "sem-i-0", "sem/i_0.png", "i_0.png", "i_0"])
+def test_pairs_may_call_a_record_by_its_file(make, name):
+    structure = replace(make["structure_record"]("NaCl"), provenance={"origin": "computed", "file": "cifs/NaCl.cif"})
+    image = image_record("sem/i_0", provenance={"origin": "measured", "file": "sem/i_0.png"})
+    (sample,) = join([structure, image], pairs=[("NaCl.cif", name)]).samples
+    assert set(sample.fields) == {"composition", "structure", "image"}
+
+
+def test_a_name_of_several_records_is_no_name(make):
+    images = [image_record(f"{d}/i_0", provenance={"origin": "measured", "file": f"{d}/i_0.png"}) for d in "ab"]
+    with pytest.raises(DataError, match=r"'i_0.png' is the name of 2 records \(a/i_0, b/i_0"):
+        join([make["structure_record"]("s"), *images], pairs=[("s", "i_0.png")])
+
+
+def test_a_wrong_name_in_pairs_has_the_nearest(make):
+    records = [make["structure_record"]("sodium-chloride"), image_record("sem/rods")]
+    with pytest.raises(DataError, match="did you mean 'sem/rods'"):
+        join(records, pairs=[("sodium-chloride", "sem/rod")])
+    with pytest.raises(DataError, match="did you mean 'sodium-chloride'"):
+        join(records, pairs=[("sodium-chlorid", "sem/rods")])
+
+
+def test_a_pair_of_one_key_says_what_is_known(make):
+    text = replace(make["text_record"]("NaCl", "NaCl"), provenance={"origin": "laboratory"})
+    records = [make["structure_record"]("NaCl"), make["structure_record"]("b"), text]
+    joined = join(records, pairs=[("NaCl", "nacl")])
+    assert joined.counts["text joined by entry"] == 1
+    with pytest.raises(DataError, match="a structure of its own"):
+        join(records, pairs=[("b", "NaCl")])
+
+
 def test_an_image_with_a_class_of_its_own_gets_the_structure_and_keeps_its_sample(make):
     records = [make["structure_record"]("a"), image_record("i", targets={"defect": "twin"})]
     samples = by_id(join(records, pairs=[("a", "i")]))

@@ -1,24 +1,26 @@
 """A build from one end to the other: sources, curation, duplicates, joining, splitting, simulation, shards."""
 
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
+from typing import Any
 
-import comma_data
-from comma_data.codec import SCHEMA
+from comma_data.allowance import check_refused, list_refused, refused_list
 from comma_data.config import Build
-from comma_data.curate import Curated, curate
-from comma_data.duplicates import CODE as DUPLICATE
+from comma_data.curate import Curated, curate, with_rows
 from comma_data.duplicates import without_duplicates
-from comma_data.errors import ConfigError, RefusedError, ShardError
+from comma_data.errors import RefusedError
+from comma_data.first_look import look
 from comma_data.folds import audits, regrouped
 from comma_data.inputs import Table, below, hashes, tables
-from comma_data.join import Joined, Pairs, join
-from comma_data.manifest import INDEX, MANIFEST, Manifest, file_sha256
+from comma_data.join import Joined, join
+from comma_data.manifest import Manifest
+from comma_data.pairs import Pairs
 from comma_data.pool import Engine, Serial
-from comma_data.sample import Record, Refusal
+from comma_data.present import existing
+from comma_data.remarks import remarks
+from comma_data.sample import Record, Refusal, Sample
 from comma_data.shard import JOURNAL
 from comma_data.simulated import simulator
 from comma_data.sources import textbook
@@ -32,8 +34,16 @@ Progress = Callable[[str, int], None]
 """Called with what is being done and how many records that makes."""
 
 
+Remark = Callable[[str], None]
+"""Called with a line that the user should read, though nothing is wrong."""
+
+
 def silent(_what: str, _done: int) -> None:
     """Progress that goes nowhere."""
+
+
+def unheard(_line: str) -> None:
+    """Remarks that go nowhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +54,14 @@ class Prepared:
     joined: Joined
 
 
-def build(
+def build(  # noqa: PLR0913 - one option each
     build: Build,
     *,
     root: Path | None,
     out: Path,
     engine: Engine = Serial(),  # noqa: B008 - frozen
     progress: Progress = silent,
+    remark: Remark = unheard,
 ) -> Manifest:
     """Build a data set; one that stands in `out` already, made from the same files in the same way, is left alone.
 
@@ -60,21 +71,27 @@ def build(
         out: Folder to write. What an interrupted build compared and finished there is kept.
         engine: What parses, matches and simulates.
         progress: Is told how far it is.
+        remark: Is told what the user should know: see `remarks.remarks`.
 
     Raises:
-        ConfigError: The root is missing, or `out` holds another data set.
-        RefusedError: More was refused than the build allows; no shard is written.
+        ConfigError: The root, a source or a table is missing, or `out` holds another data set.
+        RefusedError: More was refused than the build allows; no shard is written, and every refusal is listed in
+            `OUT.refused.jsonl`.
         DataError: A source cannot be read.
         StorageError: The disk does not take a file.
     """
+    look(build, root)
     inputs = hashes(build, root)
     present = existing(build, inputs, out)
     if present is not None:
         return present
     check_folder(out)
-    prepared = prepare(build, root=root, engine=engine, progress=progress, memory=out / JOURNAL / MATCHES)
-    check_refused(build, prepared.curated)
+    prepared = _prepared(build, root, engine, progress, out / JOURNAL / MATCHES)
+    _check_refused(build, prepared.curated, out)
     samples = prepared.joined.samples
+    split = split_of(build, samples)
+    for line in remarks(prepared.curated, samples):
+        remark(line)
     description = Description(
         name=build.name,
         build=build.model_dump(mode="json"),
@@ -82,12 +99,7 @@ def build(
         counts=prepared.curated.counts,
         joined=prepared.joined.counts,
         split_salt=build.split.salt,
-        split={
-            "by": build.split.by,
-            "salt": build.split.salt,
-            "samples": len(samples),  # what is simulated from a sample stays on its side, and is not counted here
-            "audit": audits(samples, by=build.split.by),
-        },
+        split=split,
         refused=prepared.curated.refused,
     )
     return write(
@@ -106,88 +118,65 @@ def prepare(
     root: Path | None,
     engine: Engine = Serial(),  # noqa: B008 - frozen
     progress: Progress = silent,
-    memory: Path | None = None,
 ) -> Prepared:
-    """Read, curate, join and split, without writing a data set.
+    """Read, curate, join and split, without writing anything.
 
     Args:
         build: What to build.
         root: Folder of the foreign data.
         engine: What parses and matches.
         progress: Is told how far it is.
-        memory: File in which comparisons of structures are kept, so that the next build need not make them again.
 
     Raises:
-        ConfigError: The root is missing, or a table of pairs or groups cannot be used.
+        ConfigError: The root, a source or a table is missing, or a table of pairs or groups cannot be used.
         DataError: A source cannot be read.
     """
-    curated = curate(_counted(_records(build, root, engine), "read", progress), build.guard)
+    look(build, root)
+    return _prepared(build, root, engine, progress, None)
+
+
+def split_of(build: Build, samples: Sequence[Sample]) -> dict[str, Any]:
+    """What a manifest says of the split: how it is made, and the audit of its walls.
+
+    Raises:
+        LeakError: What has to stay together stands on two sides.
+    """
+    return {
+        "by": build.split.by,
+        "salt": build.split.salt,
+        "samples": len(samples),  # what is simulated from a sample stays on its side, and is not counted here
+        "audit": audits(samples, by=build.split.by),
+    }
+
+
+def _prepared(build: Build, root: Path | None, engine: Engine, progress: Progress, memory: Path | None) -> Prepared:
+    """As `prepare`; `memory` is the file in which comparisons of structures are kept for the next build."""
+    matched: Counter[str] = Counter()
+    curated = curate(_counted(_records(build, root, engine, matched), "read", progress), build.guard)
     if build.duplicates == "match":
         curated = without_duplicates(curated, engine=engine, progress=progress, memory=memory)
+    curated = with_rows(curated, matched)
     joined = join(curated.accepted, pairs=_pairs(build, root), merged=curated.merged, salt=build.split.salt)
     samples = regrouped(joined.samples, build.split, root=root, engine=engine)
     return Prepared(curated=curated, joined=replace(joined, samples=samples))
 
 
-def check_refused(build: Build, curated: Curated) -> None:
-    """Stop where nothing was accepted, or too much refused.
-
-    Raises:
-        RefusedError: The message has the share, what is allowed, and the first refusal of each code.
-    """
-    if not curated.accepted:
-        raise RefusedError(f"build {build.name}: no record was accepted{_examples(curated.refused)}")
-    for table in tables(build):
-        counts = curated.counts.get(table.label)
-        limit = table.source.max_refused
-        if counts is None and not table.source.optional:
-            raise RefusedError(
-                f"build {build.name}: no record in {table.kind} {table.source.path}: are these the files?"
-            )
-        faulty = {code: number for code, number in counts.refused.items() if code != DUPLICATE} if counts else {}
-        share = sum(faulty.values()) / counts.read if counts else 0.0
-        if share > limit:
-            refused = [r for r in curated.refused if r.source == table.label and r.code != DUPLICATE]
-            raise RefusedError(
-                f"build {build.name}: {share:.1%} of the {table.label} were refused, at most {limit:.1%} are allowed;"
-                f" correct the files, or raise the limit if you can do without these{_examples(refused)}"
-            )
-
-
-def existing(build: Build, inputs: Mapping[str, str], out: Path) -> Manifest | None:
-    """The manifest in `out` if it is what this build would write, None where there is no data set.
-
-    Raises:
-        ConfigError: Another data set stands there.
-    """
-    if not (out / MANIFEST).exists():
-        foreign = [*out.glob("shard-*.tar"), *out.glob(INDEX)] if not (out / JOURNAL).is_dir() else []
-        if foreign:
-            raise ConfigError(f"{out} holds {foreign[0].name} of something else; give another --out")
-        return None
+def _check_refused(build: Build, curated: Curated, out: Path) -> None:
+    """As `check_refused`, with every refusal in a file beside `out`."""
     try:
-        manifest = Manifest.read(out)
-    except ShardError as error:
-        raise ConfigError(f"{out} holds a damaged data set: {error}; remove it first") from error
-    made = (dict(manifest.build), dict(manifest.inputs), manifest.package_version, manifest.schema_version)
-    if made != (build.model_dump(mode="json"), inputs, comma_data.__version__, SCHEMA):
-        raise ConfigError(f"{out} holds another data set ({manifest.name}); remove it or give another --out")
-    broken = [
-        s.name for s in manifest.shards if not (out / s.name).is_file() or (out / s.name).stat().st_size != s.bytes
-    ]
-    if broken or not (out / INDEX).is_file() or file_sha256(out / INDEX) != manifest.index_sha256:
-        raise ConfigError(f"{out} holds a damaged data set ({', '.join([*broken, INDEX][:1])}); remove it first")
-    shutil.rmtree(out / JOURNAL, ignore_errors=True)
-    return manifest
+        check_refused(build, curated)
+    except RefusedError as error:
+        raise RefusedError(f"{error}\nevery refusal with its message: {list_refused(curated.refused, out)}") from error
+    refused_list(out).unlink(missing_ok=True)
 
 
-def _records(build: Build, root: Path | None, engine: Engine) -> Iterator[Record | Refusal]:
+def _records(build: Build, root: Path | None, engine: Engine, matched: Counter[str]) -> Iterator[Record | Refusal]:
     if build.textbook:
         yield from textbook.read()
     for table in tables(build):
         folder = below(root, table, build.name)
         if folder is not None:
-            yield from _labelled(table, table.read(folder, engine))
+            yield from _labelled(table, table.read(folder, engine, matched))
 
 
 def _labelled(table: Table, items: Iterable[Record | Refusal]) -> Iterator[Record | Refusal]:
@@ -206,8 +195,3 @@ def _counted(items: Iterable, what: str, progress: Progress) -> Iterator:
     for number, item in enumerate(items, start=1):
         progress(what, number)
         yield item
-
-
-def _examples(refused: Iterable[Refusal]) -> str:
-    first = {refusal.code: refusal.message for refusal in reversed(list(refused))}
-    return "".join(chain.from_iterable(("\n  ", code, ": ", message) for code, message in sorted(first.items())))

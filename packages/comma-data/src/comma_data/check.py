@@ -90,7 +90,7 @@ def check(path: Path) -> tuple[list[str], list[dict[str, int]]]:
     if len(data) != data.manifest.samples:
         faults.append(f"{path / INDEX}: {len(data)} samples, the manifest says {data.manifest.samples}")
     if faults:
-        return faults, []
+        return list(dict.fromkeys(faults)), []  # a missing shard is missing for each of its samples
     try:
         return [], audits(samples, by=data.manifest.split.get("by", "formula"))
     except LeakError as error:

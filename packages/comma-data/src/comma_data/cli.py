@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -37,35 +38,43 @@ def build(
 ) -> None:
     """Turn foreign files into a data set: curated, joined, split by group, in tar shards with a manifest."""
     from comma_data.build import build as run
-    from comma_data.build import check_refused, prepare
     from comma_data.config import read_build
+    from comma_data.dry_run import dry_run as try_out
     from comma_data.engines import engine_of
     from comma_data.interrupt import resumable
     from comma_data.manifest import MANIFEST
     from comma_data.progress import Printer
-    from comma_data.tables import counts_text, manifest_text
+    from comma_data.tables import manifest_text
 
     described = read_build(name, settings=settings or [])
     progress = Printer()
     chosen = engine_of(engine, workers=workers, address=ray_address)
     if dry_run:
-        prepared = prepare(described, root=root, engine=chosen, progress=progress)
+        outcome = try_out(described, root=root, engine=chosen, progress=progress)
         progress.close()
-        print(counts_text(prepared.curated.counts, as_json=json_))
-        check_refused(described, prepared.curated)
+        print(outcome.json if json_ else outcome.text)
+        _print_remarks(outcome.remarks)
+        print(f"nothing written; it would be {outcome.samples:,} samples", file=sys.stderr)
         return
     target = out or Path("data") / described.name
     there = (target / MANIFEST).exists()
+    remarks: list[str] = []
     with resumable("the same command goes on"):
-        manifest = run(described, root=root, out=target, engine=chosen, progress=progress)
+        manifest = run(described, root=root, out=target, engine=chosen, progress=progress, remark=remarks.append)
     progress.close()
     print(manifest.to_json() if json_ else manifest_text(manifest))
+    _print_remarks(remarks)
     seconds = time.monotonic() - progress.started
     read = sum(counts.read for counts in manifest.counts.values())
     done = f"read {read:,} records in {seconds:.0f} s ({read / seconds:,.0f}/s), written to {target}"
     print(f"{target} is this data set already: left alone" if there else done, file=sys.stderr)
     if report and not there:
         _write_report(target, target.with_name(f"{target.name}.html"))
+
+
+def _print_remarks(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(f"note: {line}", file=sys.stderr)
 
 
 @app.command()
@@ -113,7 +122,7 @@ def check(data: Data, json_: Json = False) -> None:
     """Verify every checksum of a data set, read every sample, and audit the walls between the parts of each split."""
     from comma_data.check import check as run
     from comma_data.errors import ConfigError, ShardError
-    from comma_data.tables import splits_text
+    from comma_data.tables import splits_text, walls_text
 
     if "://" in data:
         raise ConfigError(f"{data}: copy the data set to a folder to check every byte of it")
@@ -125,7 +134,7 @@ def check(data: Data, json_: Json = False) -> None:
     if faults:
         listed = "\n  ".join(faults[:20] + [f"and {len(faults) - 20} more"] * (len(faults) > 20))
         raise ShardError(f"{data} is damaged, build or copy it again:\n  {listed}")
-    print(f"{data}: every checksum holds, no formula, DOI or paragraph stands on two sides of a split", file=sys.stderr)
+    print(f"{data}: every checksum holds; {walls_text(splits)} stands on two sides of a split", file=sys.stderr)
 
 
 @app.command()
@@ -136,11 +145,14 @@ def show(
     json_: Json = False,
 ) -> None:
     """Print what a data set says of itself and its first ids, or one sample; or draw the sample as a page."""
+    from comma_data.errors import ConfigError
     from comma_data.pages.show import page
     from comma_data.shards import ShardSet
     from comma_data.storage import complete_file
     from comma_data.tables import manifest_text, sample_json, sample_text
 
+    if html is not None and sample is None:
+        raise ConfigError("--html draws one sample: give its id too; `comma-data report` draws the data set")
     shards = ShardSet(data)
     if sample is None:
         print(shards.manifest.to_json() if json_ else manifest_text(shards.manifest))

@@ -6,12 +6,14 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from comma_data.configfile import find, load
+from comma_data.configfile import Key, find, load
 from comma_data.split import SALT
 from comma_data.validate import Guard
 
 CONFIGS = Path(__file__).parent / "configs"
 """The named builds."""
+SYNONYMS: Mapping[Key, str] = {("micrographs", "labels"): "table"}
+"""What people write -> the key that they mean, where another key is spelt more alike."""
 
 
 class _Frozen(BaseModel):
@@ -216,4 +218,4 @@ def read_build(name: str, *, settings: Sequence[str] = ()) -> Build:
     Raises:
         ConfigError: No such name or file, or a fault in it.
     """
-    return load(Build, find(name, CONFIGS, kind="build"), settings=settings)
+    return load(Build, find(name, CONFIGS, kind="build"), settings=settings, synonyms=SYNONYMS)

@@ -1,18 +1,19 @@
 """TOML files <-> pydantic models, with errors that name file, line, key and the nearest valid key."""
 
 import copy
-import difflib
 import json
 import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from comma_data.errors import ConfigError
+from comma_data.nearest import did_you_mean
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -24,16 +25,23 @@ _KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-
 _PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
+_UNQUOTED = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*=\s*([A-Za-z_./][\w./-]*)\s*(?:#.*)?")
+
 Key = tuple[str, ...]
+SET = "--set "
+"""In front of a fault that a setting of the command line has."""
 
 
-def load(model: type[Model], path: Path, *, settings: Sequence[str] = ()) -> Model:
+def load(
+    model: type[Model], path: Path, *, settings: Sequence[str] = (), synonyms: Mapping[Key, str] = MappingProxyType({})
+) -> Model:
     """Read and check a TOML file.
 
     Args:
         model: What it has to be.
         path: The file.
         settings: `a.b=3`, each put in place of what the file says.
+        synonyms: What people write, as `("micrographs", "labels")` -> the key that they mean.
 
     Raises:
         ConfigError: The message names the file, the line, the key and what would be valid.
@@ -43,16 +51,18 @@ def load(model: type[Model], path: Path, *, settings: Sequence[str] = ()) -> Mod
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(_syntax(path, text, str(error), model)) from error
-    return check(model, set_values(values, settings), path=str(path), text=text, settings=settings)
+    values = set_values(values, settings)
+    return check(model, values, path=str(path), text=text, settings=settings, synonyms=synonyms)
 
 
-def check(
+def check(  # noqa: PLR0913 - what messages need
     model: type[Model],
     values: Mapping[str, Any],
     *,
     path: str = "configuration",
     text: str = "",
     settings: Sequence[str] = (),
+    synonyms: Mapping[Key, str] = MappingProxyType({}),
 ) -> Model:
     """The model of these values.
 
@@ -62,6 +72,7 @@ def check(
         path: Where they come from, for messages.
         text: The file they come from: messages then give the line.
         settings: What `set_values` put into them.
+        synonyms: As of `load`.
 
     Raises:
         ConfigError: One line for each fault.
@@ -71,8 +82,9 @@ def check(
     except ValidationError as error:
         lines = key_lines(text)
         chosen = {_split_setting(s)[0] for s in settings}
-        faults = [_fault(model, fault, lines, chosen) for fault in error.errors()]
-        raise ConfigError("\n".join(f"{path}, {fault}" for fault in faults)) from error
+        faults = [_fault(model, fault, lines, chosen, synonyms) for fault in error.errors()]
+        # what --set says is no fault of the file
+        raise ConfigError("\n".join(f if f.startswith(SET) else f"{path}, {f}" for f in faults)) from error
 
 
 def set_values(values: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
@@ -168,10 +180,18 @@ def _syntax(path: Path, text: str, message: str, model: type[BaseModel]) -> str:
     line = lines[number - 1] if number <= len(lines) else ""
     word = _PART.search(line)
     hint = _meant(word[0], _all_keys(model)) if word else f"; keys are {', '.join(model.model_fields)}"
+    if bare := _UNQUOTED.fullmatch(line):
+        hint = f'; put text in quotes: {bare[1]} = "{bare[2]}"'
     return f"{path}, line {number}: not TOML: {message}{hint}"
 
 
-def _fault(model: type[BaseModel], fault: Any, lines: Mapping[Key, int], chosen: Iterable[Key]) -> str:
+def _fault(
+    model: type[BaseModel],
+    fault: Any,
+    lines: Mapping[Key, int],
+    chosen: Iterable[Key],
+    synonyms: Mapping[Key, str],
+) -> str:
     location = tuple(str(part) for part in fault["loc"])
     if len(location) > 1 and location[1] == "0" and (*location[:1], "0") not in lines and _is_table(lines, location[0]):
         location = (location[0], *location[2:])  # one table that stands for a list of one
@@ -179,7 +199,11 @@ def _fault(model: type[BaseModel], fault: Any, lines: Mapping[Key, int], chosen:
     where = _where(location, lines, chosen)
     valid = sorted(_fields(model, location[:-1]))
     if fault["type"] == "extra_forbidden":
-        return f"{where}: unknown key {key!r}{_meant(location[-1], valid)}; valid: {', '.join(valid)}"
+        word, table = location[-1], ".".join((*location[:-1], "")) if where.startswith(SET) else ""
+        word = synonyms.get(tuple(part for part in location if not part.isdigit()), word)
+        return (
+            f"{where}: unknown key {key!r}{_meant(table + word, [table + v for v in valid])}; valid: {', '.join(valid)}"
+        )
     if fault["type"] == "missing":
         return f"{where}: key {key!r} is missing; valid: {', '.join(valid)}"
     return f"{where}: {key} = {fault['input']!r:.80}: {fault['msg']}"
@@ -193,7 +217,7 @@ def _is_table(lines: Mapping[Key, int], name: str) -> bool:
 def _where(location: Key, lines: Mapping[Key, int], chosen: Iterable[Key]) -> str:
     for length in range(len(location), 0, -1):
         if location[:length] in chosen:
-            return f"--set {'.'.join(location[:length])}"
+            return f"{SET}{'.'.join(location[:length])}"
         if location[:length] in lines:
             return f"line {lines[location[:length]]}"
         inner = [line for key, line in lines.items() if key[:length] == location[:length]]
@@ -225,8 +249,7 @@ def _all_keys(model: type[BaseModel]) -> list[str]:
 
 
 def _meant(word: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.0)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return did_you_mean(word, known, cutoff=0.0)
 
 
 def _split_setting(setting: str) -> tuple[Key, Any]:

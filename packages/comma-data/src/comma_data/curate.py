@@ -74,6 +74,22 @@ def recounted(curated: Curated, *, accepted: Sequence[Record], refused: Sequence
     return Curated(accepted=tuple(accepted), refused=tuple(refused), counts=_counts(read, accepted, refused))
 
 
+def with_rows(curated: Curated, matched: Mapping[str, int]) -> Curated:
+    """The same, with the rows of tables that belong to a record counted as read and accepted.
+
+    Args:
+        curated: Counts rows only where they belong to none.
+        matched: Source -> rows that belong to a record.
+    """
+    counts = {
+        source: Counts(
+            read=c.read + matched.get(source, 0), accepted=c.accepted + matched.get(source, 0), refused=c.refused
+        )
+        for source, c in curated.counts.items()
+    }
+    return replace(curated, counts=counts)
+
+
 def sample_id(key: str) -> str:
     """A key as an id: a-z, 0-9 and single hyphens, at most 64; a long or empty one is told apart by its hash."""
     slug = re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")

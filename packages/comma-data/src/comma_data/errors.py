@@ -57,6 +57,12 @@ class MissingPackageError(DataError):
     exit_code = 5
 
 
+class WorkerError(DataError):
+    """Processes that should work cannot be started."""
+
+    exit_code = 5
+
+
 class InterruptedBuildError(DataError):
     """A command was told to stop; what it finished is kept."""
 

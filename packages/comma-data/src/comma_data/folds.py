@@ -8,6 +8,7 @@ from pymatgen.core import Composition, Lattice, Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from comma_data.config import SplitBy
+from comma_data.curate import sample_id
 from comma_data.errors import ConfigError
 from comma_data.join import fold_group
 from comma_data.pool import Engine, Serial
@@ -102,15 +103,16 @@ def _given(samples: Sequence[Sample], path: Path) -> list[str]:
     groups = _table(path)
     missing = [sample.id for sample in samples if sample.id not in groups]
     if missing:
+        more = ", ..." if len(missing) > 5 else ""
         raise ConfigError(
-            f"{path}: no group for {len(missing)} of {len(samples)} samples ({', '.join(missing[:5])}...);"
-            " add their rows, ids as `comma data build --dry-run` would give them"
+            f"{path}: no group for {len(missing)} of {len(samples)} samples ({', '.join(missing[:5])}{more});"
+            " add their rows; an id is the name of a file without its ending, of an image its path"
         )
     return [groups[sample.id] for sample in samples]
 
 
 def _table(path: Path) -> Mapping[str, str]:
-    rows = two_columns(path, "id", "group", option="split.table")
+    rows = [(sample_id(name), group) for name, group in two_columns(path, "id", "group", option="split.table")]
     if len(dict(rows)) != len(rows):
         raise ConfigError(f"split.table {path}: an id comes twice; give one row for each sample")
     return dict(rows)

@@ -1,10 +1,12 @@
 """The files that a build reads: where they are, whether they are there, and their hashes."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from types import ModuleType
+from typing import Any
 
 from comma_data.config import Build, Source
 from comma_data.errors import ConfigError
@@ -16,6 +18,8 @@ KINDS = ("structures", "recipes", "procedures", "texts", "micrographs", "diffrac
 """Keys of `Build` that are lists of sources; each is read by the module of the same name."""
 NESTED = "structures"
 """The kind that leaves out what other sources read below its path."""
+TABULAR = ("structures", "texts", "micrographs")
+"""Kinds that have tables, whose modules have a function `look`."""
 TEXTBOOK = Path(__file__).parent / "textbook"
 """The tables of the crystals that come with the package."""
 
@@ -36,21 +40,39 @@ class Table:
         """What reads it; imported only now, since some bring heavy libraries."""
         return import_module(f"comma_data.sources.{self.kind}")
 
-    def read(self, root: Path, engine: Engine) -> Iterator[Record | Refusal]:
+    @property
+    def options(self) -> dict[str, Any]:
+        """What this kind of source has beside what every source has."""
+        return {
+            name: getattr(self.source, name) for name in type(self.source).model_fields.keys() - Source.model_fields
+        }
+
+    def look(self, root: Path) -> None:
+        """Look at its tables before anything is read.
+
+        Args:
+            root: Folder of the foreign data.
+
+        Raises:
+            DataError: A table is missing, or has not the columns that it needs.
+        """
+        if self.kind in TABULAR:
+            self.module.look(root / self.source.path, **self.options)
+
+    def read(self, root: Path, engine: Engine, matched: Counter[str]) -> Iterator[Record | Refusal]:
         """Its records.
 
         Args:
             root: Folder of the foreign data.
             engine: What parses.
+            matched: Is told how many rows of a table beside structures belong to one.
 
         Raises:
             DataError: The path cannot be read.
         """
-        options = {name: getattr(self.source, name) for name in self.source.__class__.model_fields}
-        for name in Source.model_fields:
-            options.pop(name)
+        options = self.options
         if self.kind == NESTED:
-            options["but"] = [root / other for other in self.others]
+            options |= {"but": [root / other for other in self.others], "matched": matched}
         return self.module.read(root / self.source.path, engine=engine, **options)
 
 
@@ -87,6 +109,10 @@ def below(root: Path | None, table: Table, name: str) -> Path | None:
         return root
     if table.source.optional:
         return None
+    if not path.exists():
+        raise ConfigError(
+            f"build {name}: {path}: no such file or folder; check --root (or COMMA_DATA), or {table.kind}.path"
+        )
     raise ConfigError(
         f"build {name}: no {table.kind} in {path}; check --root (or COMMA_DATA), or {table.kind}.path in the build"
     )

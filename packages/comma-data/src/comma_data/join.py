@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Any
 
 from comma_data.curate import sample_id
-from comma_data.errors import DataError
 from comma_data.formulas import composition
+from comma_data.pairs import Pairs, by_pairs
 from comma_data.protocol import Protocol, steps
 from comma_data.sample import Record, Sample
 from comma_data.split import SALT, TOGETHER, UNKNOWN, placed
@@ -17,9 +17,6 @@ VIEW = "precursors"
 """How a stored protocol is told; `protocol.with_view` tells it in another view."""
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
-
-Pairs = Sequence[tuple[str, str]]
-"""(key of a structure, key of what belongs to it)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +67,7 @@ def join(
         salt: Of the folds.
 
     Raises:
-        DataError: A pair names a key that no accepted record has, or two structures.
+        DataError: As `pairs.by_pairs`.
     """
     records = sorted(records, key=lambda record: (_id(record), record.modality))
     entries = {_id(r): Entry(id=_id(r), structure=r) for r in records if r.modality == "structure"}
@@ -108,9 +105,9 @@ class _Homes:
     merged: Mapping[str, str]
     by_formula: Mapping[str | None, list[str]]
     by_doi: Mapping[str, list[str]]
-    by_pairs: Mapping[str, list[str]]
+    by_pairs: Mapping[str, Sequence[str]]
 
-    def of(self, record: Record) -> tuple[list[str], str]:
+    def of(self, record: Record) -> tuple[Sequence[str], str]:
         """Entries with the structures that a record belongs to, and how that is known; none where it meets none."""
         entry = sample_id(record.provenance.get("entry", record.key))
         entry = self.merged.get(entry, entry)
@@ -131,22 +128,17 @@ def _homes(records: Sequence[Record], entries: Mapping[str, Entry], pairs: Pairs
     structures = {key: entry.structure for key, entry in entries.items() if entry.structure is not None}
     by_formula: defaultdict[str | None, list[str]] = defaultdict(list)
     by_doi: defaultdict[str, list[str]] = defaultdict(list)
-    by_pairs: defaultdict[str, list[str]] = defaultdict(list)
     for key, record in structures.items():
         by_formula[record.formula].append(key)
         if record.provenance.get("doi"):
             by_doi[record.provenance["doi"]].append(key)
-    others = {_id(record) for record in records if record.modality != "structure"}
-    for names in pairs:
-        structure, other = map(sample_id, names)
-        structure = merged.get(structure, structure)
-        if structure not in structures or other not in others:
-            missing = names[structure in structures]
-            raise DataError(f"the pair {', '.join(names)}: no accepted record is called {missing!r}; correct the table")
-        if other in structures:
-            raise DataError(f"the pair {', '.join(names)}: {names[1]!r} has a structure of its own; correct the table")
-        by_pairs[other].append(structure)
-    return _Homes(structures=structures, merged=merged, by_formula=by_formula, by_doi=by_doi, by_pairs=by_pairs)
+    return _Homes(
+        structures=structures,
+        merged=merged,
+        by_formula=by_formula,
+        by_doi=by_doi,
+        by_pairs=by_pairs(pairs, records, merged),
+    )
 
 
 def _id(record: Record) -> str:

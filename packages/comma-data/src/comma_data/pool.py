@@ -15,6 +15,8 @@ from multiprocessing.connection import wait
 from types import FrameType
 from typing import Protocol, Self, TypeVar
 
+from comma_data.errors import WorkerError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -172,7 +174,7 @@ class _Pool:
         self, function: Callable[[Item], Result], chunk: list[Item], on_death: Callable[[Item], Result]
     ) -> list[Result]:
         results: list[Result] = []
-        executor = self._new(1)
+        executor = self._started()
         try:
             for item in chunk:
                 try:
@@ -180,12 +182,26 @@ class _Pool:
                 except BrokenProcessPool:
                     results.append(on_death(item))
                     executor.shutdown()
-                    executor = self._new(1)
+                    executor = self._started()
         finally:
             executor.shutdown()
         return results
 
+    def _started(self) -> ProcessPoolExecutor:
+        """A pool of one process that has shown that it can begin: else every item would be blamed for its death."""
+        executor = self._new(1)
+        try:
+            executor.submit(os.getpid).result()
+        except BrokenProcessPool as error:
+            executor.shutdown()
+            raise WorkerError(NO_START) from error
+        return executor
 
+
+NO_START = (
+    "a worker process ended before it began; in a script of your own, put what starts the work below"
+    ' `if __name__ == "__main__":`, or use engine Serial() (on the command line, --workers 0)'
+)
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """What libraries of linear algebra read when they are first imported."""
 

@@ -11,6 +11,8 @@ from comma_data.errors import DataError
 from comma_data.formulas import classify, reduced
 
 FILE = "properties.csv"
+SOURCE = "properties"
+"""Under which the rows of these tables stand in accounts."""
 ID = "material_id"
 FORMULA = "formula_pretty"
 NOT_TARGETS = frozenset({ID, FORMULA, "nsites"})
@@ -63,7 +65,8 @@ def _table(path: str, rows: "csv.DictReader[str]", names: Mapping[str, str] | No
     wanted = dict(names) if names is not None else {c: c for c in columns if c not in NOT_TARGETS}
     missing = [column for column in (ID, *wanted) if column not in columns]
     if missing:
-        raise DataError(f"{path}: no column {', '.join(missing)}; it has {', '.join(columns) or 'none'}")
+        hint = f"; {ID} is the column of the structures' names, as their files are called" if ID in missing else ""
+        raise DataError(f"{path}: no column {', '.join(missing)}; it has {', '.join(columns) or 'none'}{hint}")
     table: dict[str, Properties] = {}
     for row in rows:
         key = row[ID]

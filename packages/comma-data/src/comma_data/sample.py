@@ -48,6 +48,10 @@ RawComposition = Mapping[str, float]
 """Element symbol -> amount."""
 
 
+MODALITIES = ("composition", "image", "structure", "text", "xrd")
+"""Names of the modalities whose raw values are described here."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """One value as a source delivers it, before curation and joining."""

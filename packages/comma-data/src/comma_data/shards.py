@@ -10,10 +10,11 @@ from typing import Any, overload
 import orjson
 
 from comma_data.codec import decode, wanted
-from comma_data.errors import ShardError
+from comma_data.errors import ConfigError, ShardError
 from comma_data.manifest import INDEX, Manifest, sha256
+from comma_data.nearest import did_you_mean
 from comma_data.reader import Reader, reader
-from comma_data.sample import Sample
+from comma_data.sample import MODALITIES, Sample
 from comma_data.split import FOLDS
 
 BLOCK = 4 * 2**20
@@ -92,8 +93,13 @@ class ShardSet(Sequence[Sample]):
         """One sample, or only some modalities of it: of the others only what lies between these is read.
 
         Raises:
+            ConfigError: A modality that no data set has.
+            IndexError: There is no sample at this position.
             ShardError: Its bytes are damaged: the message names shard and sample.
         """
+        self._check_modalities(modalities)
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"{self.path}: no sample {index}: there are {len(self)}, from 0 to {len(self) - 1}")
         row = self.rows[index]
         members = [member for member in row.members if wanted(member[0], modalities)]
         start = members[0][1]
@@ -104,8 +110,10 @@ class ShardSet(Sequence[Sample]):
         """The samples in stored order, read in large pieces: for work that goes through everything once.
 
         Raises:
+            ConfigError: A modality that no data set has.
             ShardError: A sample's bytes are damaged: the message names shard and sample.
         """
+        self._check_modalities(modalities)
         for shard, rows in groupby(self.rows, key=lambda row: row.shard):
             for piece in _pieces(list(rows)):
                 start, end = piece[0].members[0][1], _end(piece[-1])
@@ -128,11 +136,23 @@ class ShardSet(Sequence[Sample]):
         """Where a sample stands.
 
         Raises:
-            ShardError: No such id.
+            ShardError: No such id; the message has the samples of that formula, or the nearest id.
         """
         if sample_id not in self._position:
-            raise ShardError(f"{self.path}: no sample {sample_id!r} among {len(self)}; `comma data show` lists some")
+            raise ShardError(f"{self.path}: no sample {sample_id!r} among {len(self)}{self._meant(sample_id)}")
         return self._position[sample_id]
+
+    def _meant(self, name: str) -> str:
+        of_formula = [row.id for row in self.rows if row.formula == name]
+        if of_formula:
+            return f"; the formula {name} have {', '.join(of_formula[:8])}{', ...' if len(of_formula) > 8 else ''}"
+        return did_you_mean(name.lower(), self.ids) or f"; the first ids are {', '.join(self.ids[:8])}"
+
+    def _check_modalities(self, modalities: Collection[str] | None) -> None:
+        """Refuse a misspelt name; one that other data sets have is none."""
+        known = sorted({*MODALITIES, *self.manifest.modalities})
+        if unknown := [name for name in modalities or () if name not in known]:
+            raise ConfigError(f"modality {unknown[0]!r}: give {', '.join(known)}{did_you_mean(unknown[0], known)}")
 
     def _decoded(
         self, row: Row, members: Sequence[Member], data: bytes, start: int, modalities: Collection[str] | None

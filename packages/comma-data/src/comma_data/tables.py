@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from comma_data.codec import DOCUMENT, encode
 from comma_data.manifest import Counts, Manifest
@@ -20,10 +21,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(lines)
 
 
-def counts_text(counts: Mapping[str, Counts], *, as_json: bool = False) -> str:
+def counts_text(counts: Mapping[str, Counts]) -> str:
     """Read, accepted and refused by source, and every refusal code with its number."""
-    if as_json:
-        return json.dumps({source: c.model_dump() for source, c in counts.items()})
     head = ("source", "read", "accepted", "refused", "share")
     rows = [
         (source, c.read, c.accepted, sum(c.refused.values()), f"{c.refused_share:.1%}") for source, c in counts.items()
@@ -31,6 +30,21 @@ def counts_text(counts: Mapping[str, Counts], *, as_json: bool = False) -> str:
     codes = [(source, code, number) for source, c in counts.items() for code, number in c.refused.items()]
     refusals = [table(("source", "refused because", "records"), codes)] if codes else []
     return "\n\n".join([table(head, rows), *refusals])
+
+
+def joined_text(joined: Mapping[str, int]) -> str:
+    """What met what."""
+    return table(("joined", "number"), list(joined.items()))
+
+
+def split_text(split: Mapping[str, Any]) -> str:
+    """The parts of each split, and what they are made by."""
+    return f"folds by {split['by']}, audited:\n{splits_text(split['audit'])}"
+
+
+def prepared_text(counts: Mapping[str, Counts], joined: Mapping[str, int], split: Mapping[str, Any]) -> str:
+    """What is known of a data set before it is written."""
+    return "\n\n".join([counts_text(counts), joined_text(joined), split_text(split)])
 
 
 def manifest_text(manifest: Manifest) -> str:
@@ -41,19 +55,33 @@ def manifest_text(manifest: Manifest) -> str:
         f"{manifest.name}  schema {manifest.schema_version}  comma-data {manifest.package_version}",
         f"data hash {manifest.data_hash}",
         counts_text(manifest.counts),
-        table(("joined", "number"), list(manifest.joined.items())),
+        joined_text(manifest.joined),
     ]
     if manifest.simulated:
         parts.append(table(("simulated", "number"), list(manifest.simulated.items())))
     if manifest.split.get("audit"):
-        parts.append(f"folds by {manifest.split['by']}, audited:\n{splits_text(manifest.split['audit'])}")
+        parts.append(split_text(manifest.split))
     parts.append(table(("data set", "number"), sizes))
     return "\n\n".join(parts)
 
 
+FIRST = ("test_fold", "train", "validation", "test", "texts_removed_from_train", "texts_removed_from_validation")
+"""Columns of an audit that stand first."""
+COMPARED = "compared_"
+"""In front of the columns that count what was compared."""
+
+
 def splits_text(splits: Sequence[Mapping[str, int]]) -> str:
     """The parts of each split, and how many groups were compared."""
-    return table([name.replace("_", " ") for name in splits[0]], [list(split.values()) for split in splits])
+    names = [*FIRST, *sorted(name for name in splits[0] if name not in FIRST)]
+    return table([name.replace("_", " ") for name in names], [[split[name] for name in names] for split in splits])
+
+
+def walls_text(splits: Sequence[Mapping[str, int]]) -> str:
+    """`no formula, image frame, specimen, doi or paragraph`: what was compared, of which nothing crosses a split."""
+    kinds = sorted(name.removeprefix(COMPARED) for name in splits[0] if name.startswith(COMPARED))
+    said = [{"split": "group of the split", "doi": "DOI"}.get(kind, kind.replace("_", " ")) for kind in kinds]
+    return f"no {', '.join(said[:-1])} or {said[-1]}"
 
 
 def sample_json(sample: Sample) -> str:

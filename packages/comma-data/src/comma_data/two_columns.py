@@ -1,4 +1,4 @@
-"""Tables of a user's with two columns: pairs, groups."""
+"""CSV tables of the user's with two columns: pairs, groups."""
 
 import csv
 from pathlib import Path
@@ -18,12 +18,20 @@ def two_columns(path: Path, first: str, second: str, *, option: str) -> list[tup
     Raises:
         ConfigError: The file cannot be read, lacks a column, or has an empty cell.
     """
+    wanted = f"give a CSV file in UTF-8 with the columns {first} and {second}"
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [(row[first], row[second]) for row in csv.DictReader(file, strict=True)]
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
-        message = f"{option} {path}: {error!r}; give a CSV file with the columns {first} and {second}"
-        raise ConfigError(message) from error
+            table = csv.DictReader(file, strict=True)
+            columns = table.fieldnames or ()
+            rows = [(row.get(first) or "", row.get(second) or "") for row in table]
+    except OSError as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        raise ConfigError(f"{option} {path}: {reason}; {wanted}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{option} {path}: {error}; {wanted}") from error
+    if missing := [column for column in (first, second) if column not in columns]:
+        there = ", ".join(columns) or "none"
+        raise ConfigError(f"{option} {path}: no column {' and '.join(missing)}; it has {there}; {wanted}")
     if not all(one and other for one, other in rows):
         raise ConfigError(f"{option} {path}: a row with an empty cell; give both in each row")
     return rows

@@ -11,6 +11,7 @@ from comma_data.file_names import protocol_in, specimen
 from comma_data.patterns import PatternError, checked
 from comma_data.pdcif import read_pdcif
 from comma_data.pool import Engine, Serial, TooSlowError, time_limit
+from comma_data.properties import FILE as PROPERTIES
 from comma_data.sample import RawPattern, Record, Refusal
 from comma_data.text_files import TextError, decoded
 from comma_data.wanted import Member, Wanted
@@ -38,6 +39,8 @@ def read(
 ) -> Iterator[Record | Refusal]:
     """Patterns in the order in which they are stored; the key is the file's name without its ending.
 
+    `properties.csv` is the table of a folder of structures, and no pattern.
+
     Several scans or data blocks of a file are a record each, with `-` and their number from 1, or the block's name,
     behind the key. The formula is known only where a CIF block states one.
 
@@ -60,13 +63,15 @@ def read(
         DataError: The path does not exist, or an archive is damaged.
     """
     parse = partial(_parse, wavelength=wavelength, names=names, origin=origin)
-    for items in engine.map(parse, members(path, ENDINGS, SOURCE, largest=LARGEST), on_death=_died):
+    files = members(path, ENDINGS, SOURCE, largest=LARGEST)
+    patterns = (file for file in files if isinstance(file, Refusal) or PurePosixPath(file[0]).name != PROPERTIES)
+    for items in engine.map(parse, patterns, on_death=_died):
         yield from items
 
 
 def reads(file: Path) -> bool:
     """Whether a file of this name is read where it stands in the source's folder."""
-    return Wanted(source=SOURCE, endings=(*ENDINGS, *ARCHIVES)).matches(file.name)
+    return file.name != PROPERTIES and Wanted(source=SOURCE, endings=(*ENDINGS, *ARCHIVES)).matches(file.name)
 
 
 def _parse(member: Member | Refusal, *, wavelength: float | None, names: str, origin: str) -> list[Record | Refusal]:

@@ -15,6 +15,7 @@ from comma_data.micrographs.framing import Framing, Rule, by_overlap
 from comma_data.micrographs.labels import Rows, read_labels
 from comma_data.micrographs.naming import compiled
 from comma_data.micrographs.records import Maker
+from comma_data.nearest import did_you_mean
 from comma_data.pool import Engine, Serial
 from comma_data.sample import Record, Refusal
 from comma_data.wanted import Wanted
@@ -85,6 +86,20 @@ def read(  # noqa: PLR0913 - one keyword for each option of a build
     yield from _left_over(beside, maker.rows, table)
 
 
+def look(path: Path, *, table: str | None = None, pattern: str | None = None, **_: object) -> None:
+    """Look at pattern and table, where they lie in a folder.
+
+    Raises:
+        ConfigError: The pattern cannot be used.
+        DataError: The table is missing or cannot be read.
+    """
+    compiled(pattern)
+    if path.is_dir() and table is not None and (path / table).is_file():
+        read_labels((path / table).read_bytes(), f"{path}/{table}")
+    elif path.is_dir():
+        _rows(path, table)
+
+
 def reads(file: Path) -> bool:
     """Whether a file of this name may be read where it stands in the source's folder: images, boxes, tables."""
     return Wanted(source=SOURCE, endings=(*ENDINGS, ".csv", ".txt", *ARCHIVES)).matches(file.name)
@@ -96,7 +111,9 @@ def _rows(path: Path, table: str | None) -> Rows:
     for member in members(path, (PurePosixPath(table).suffix.lower(),), SOURCE, largest=LARGEST):
         if not isinstance(member, Refusal) and member[0] == table:
             return Rows(rows=read_labels(member[1], f"{path}/{table}"))
-    raise DataError(f"{path}: no table {table} in it; micrographs.table is a path inside the folder or archive")
+    there = [str(file.relative_to(path)) for file in sorted(path.rglob("*.csv"))] if path.is_dir() else []
+    meant = did_you_mean(table, there, cutoff=0.0)
+    raise DataError(f"{path}: no table {table} in it{meant}; micrographs.table is a path inside the folder or archive")
 
 
 def _collect(path: Path, beside: Beside) -> Iterator[Refusal]:

@@ -1,5 +1,6 @@
 """Structures and molecules in files of many formats, with `properties.csv` beside them or not."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,9 +11,10 @@ import numpy as np
 
 from comma_data.archive import ARCHIVES, is_archive, members
 from comma_data.charges import TOLERANCE, charge_balance, stated_charge
-from comma_data.errors import StructureError
+from comma_data.errors import ConfigError, StructureError
 from comma_data.pool import Engine, Serial, TooSlowError, time_limit
 from comma_data.properties import FILE, Properties, parse_properties, read_properties
+from comma_data.properties import SOURCE as PROPERTIES
 from comma_data.sample import Record, Refusal
 from comma_data.structure_formats.formats import ENDINGS, LARGEST_COLLECTION, PREFIXES, Format, format_of
 from comma_data.structure_formats.resolve import Disorder, resolve
@@ -40,14 +42,15 @@ def read(  # noqa: PLR0913 - the options of the source, by name
     disorder: Disorder = "refuse",
     charges: Literal["note", "refuse"] = "note",
     but: Collection[Path] = (),
+    matched: Counter[str] | None = None,
     engine: Engine = Serial(),  # noqa: B008 - frozen
 ) -> Iterator[Item]:
     """Structures in the order in which they are stored.
 
     The key is the file's name without its ending; where a file holds several structures, the name of the block or
     entry, or the number of the frame, row or molecule from 1, follows behind a hyphen. A row of the table belongs to
-    the structure of that key or, in a file of several, of that name; one without a structure becomes a refusal of the
-    source `properties`.
+    the structure of that key or, in a file of several, of that name, or of the file's name with its ending; one without
+    a structure becomes a refusal of the source `properties`.
 
     Args:
         path: Folder (searched with all below it), archive or file; `properties.csv` of the folder or archive is read
@@ -57,9 +60,11 @@ def read(  # noqa: PLR0913 - the options of the source, by name
         disorder: What is done with partly occupied sites.
         charges: `refuse` refuses a structure whose stated charges do not sum to zero (`charge-unbalanced`).
         but: Folders and files below the path that other sources read.
+        matched: Is told, under `properties`, how many rows of the table belong to a structure.
         engine: What parses.
 
     Raises:
+        ConfigError: Targets are asked for, and there is no `properties.csv`.
         DataError: The path does not exist, an archive is damaged, or `properties.csv` cannot be read.
     """
     table = _table(path, targets)
@@ -68,13 +73,26 @@ def read(  # noqa: PLR0913 - the options of the source, by name
     parse = partial(_parse, options=_Options(disorder=disorder, charges=charges))
     for items in engine.map(parse, files, on_death=_died):
         for name, item in items:
-            row = next((key for key in (item.key, name) if key in table), None)
+            row = next((key for key in (item.key, name, _file(item)) if key in table), None)
             seen |= {row} if row is not None else set()
             yield _with_properties(item, None if row is None else table[row], origin)
+    if matched is not None:
+        matched[PROPERTIES] += len(seen)
     for key in table:
         if key not in seen:
             message = f"{path}, {FILE}: no structure of the name {key}; add its file or remove the row"
-            yield Refusal(source="properties", key=key, code="no-structure", message=message)
+            yield Refusal(source=PROPERTIES, key=key, code="no-structure", message=message)
+
+
+def look(path: Path, *, targets: Mapping[str, str] | None = None, **_: object) -> None:
+    """Read the table alone, where it lies in a folder.
+
+    Raises:
+        ConfigError: Targets are asked for, and there is no `properties.csv`.
+        DataError: It cannot be read.
+    """
+    if path.is_dir():
+        _table(path, targets)
 
 
 def reads(file: Path) -> bool:
@@ -85,13 +103,25 @@ def reads(file: Path) -> bool:
 
 def _table(path: Path, targets: Mapping[str, str] | None) -> dict[str, Properties]:
     """The rows of `properties.csv` in the folder or archive; none where there is no such file."""
-    if path.is_dir():
-        return read_properties(path / FILE, targets) if (path / FILE).is_file() else {}
+    if path.is_dir() and (path / FILE).is_file():
+        return read_properties(path / FILE, targets)
     if path.is_file() and is_archive(path.name):
         for member in members(path, (f"{FILE}",), SOURCE, largest=LARGEST_TABLE):
             if not isinstance(member, Refusal) and PurePosixPath(member[0]).name == FILE:
                 return parse_properties(f"{path}, {member[0]}", member[1], targets)
+    if targets and path.exists():
+        asked = ", ".join(targets)
+        raise ConfigError(
+            f"structures.targets: {asked}: columns of {FILE}, and {path} has none; properties inside of structure files"
+            " are not read"
+        )
     return {}
+
+
+def _file(item: Item) -> str:
+    """Name of the file of a structure that is alone in it."""
+    known = item.provenance if isinstance(item, Record) else {}
+    return "" if "entry" in known else PurePosixPath(known.get("file", "")).name
 
 
 def _parse(member: Member | Refusal, *, options: _Options) -> list[tuple[str, Item]]:

@@ -60,6 +60,18 @@ def read(
         raise DataError(f"{path}: no .csv table here; give one with columns id and text")
 
 
+def look(path: Path, **_: object) -> None:
+    """Read the heads of the tables, where they lie in a folder.
+
+    Raises:
+        DataError: A table has no column `id` or `text`, or one twice.
+    """
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file() and file.suffix.lower() == ".csv" and reads(file):
+            with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
+                _columns(str(file), next(_cells(csv.reader(lines, strict=True)), []))
+
+
 def reads(file: Path) -> bool:
     """Whether a file of this name is read where it stands in the source's folder."""
     return Wanted(source=SOURCE, endings=(".csv", *ARCHIVES)).matches(file.name)

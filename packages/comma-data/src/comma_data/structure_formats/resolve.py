@@ -1,13 +1,14 @@
 """Sites as a file states them -> a raw structure with one element on each site, by stated rules."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from comma_data.errors import StructureError
-from comma_data.formulas import ATOMIC_NUMBERS
+from comma_data.formulas import ATOMIC_NUMBERS, reduced
 from comma_data.lattice import reduced_where_skewed
 from comma_data.sample import RawStructure
 from comma_data.structure_formats.sites import Sites, Species
@@ -29,7 +30,8 @@ class Resolved:
     formula: str | None
     """Reduced formula that the file states; None where a site was decided, as it is that of the disordered one."""
     notes: Mapping[str, str] = field(default_factory=dict)
-    """For provenance: `disorder: majority`, `isotopes: read as H`, `cell: reduced`."""
+    """For provenance: `disorder: majority`, with the `disordered_formula` where that is another; `isotopes: read as H`;
+    `cell: reduced`."""
 
 
 def resolve(sites: Sites, disorder: Disorder = "refuse") -> Resolved:
@@ -57,6 +59,7 @@ def resolve(sites: Sites, disorder: Disorder = "refuse") -> Resolved:
     isotopes = sorted({symbol for site in sites.species for symbol, _, _ in site if symbol in ISOTOPES})
     notes = {
         "disorder": "majority" if decided else "",
+        "disordered_formula": _disordered_formula(sites, chosen) if decided else "",
         "isotopes": f"{', '.join(isotopes)} read as H" if isotopes else "",
         "cell": "" if cell is None else "reduced",
     }
@@ -65,6 +68,18 @@ def resolve(sites: Sites, disorder: Disorder = "refuse") -> Resolved:
         formula=None if decided else sites.formula,
         notes={name: note for name, note in notes.items() if note},
     )
+
+
+def _disordered_formula(sites: Sites, chosen: Sequence[Species]) -> str:
+    """What the occupancies make, where that is not what the chosen elements make."""
+    whole = Counter(element for element, _, _ in chosen)
+    shares: defaultdict[str, float] = defaultdict(float)
+    for site, (element, _, share) in zip(sites.species, chosen, strict=True):
+        occupied = site if share < 1.0 - ROUNDING else [(element, None, 1.0)]
+        for symbol, _, part in occupied:
+            shares[ISOTOPES.get(symbol, symbol)] += part
+    stated = reduced(shares)
+    return "" if stated == reduced(whole) else stated
 
 
 def _occupant(site: tuple[Species, ...], disorder: Disorder) -> Species:
