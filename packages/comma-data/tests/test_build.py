@@ -71,7 +71,7 @@ def test_a_folder_becomes_a_data_set(root, tmp_path):
 def test_an_unknown_id_is_answered_with_the_samples_of_that_formula_or_the_nearest(root, tmp_path):
     out = tmp_path / "out"
     assert run("build", "structures", "--root", root, "--out", out, "--workers", 0).exit_code == 0
-    assert "the formula NaCl have a" in str(run("show", out, "NaCl").exception)
+    assert "of the formula NaCl there are a" in str(run("show", out, "NaCl").exception)
     assert "did you mean 'solid-state-00001'" in str(run("show", out, "solid-state-1").exception)
     assert "the first ids are a, b, solid-state-00001" in str(run("show", out, "zz").exception)
 

@@ -11,7 +11,7 @@ from comma_data.patterns import FEWEST, MOST, PatternError, checked
 from comma_data.pool import Processes
 from comma_data.protocol import Operation
 from comma_data.sample import Record, Refusal
-from comma_data.sources.diffraction import read
+from comma_data.sources.diffraction import read, reads
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -243,6 +243,13 @@ def test_a_name_that_tells_nothing_is_counted_and_its_pattern_kept(tmp_path):
     record, refusal = outcome(tmp_path, "scan1.xy", HEADER + table(), names="precursors")
     sound(record)
     assert refusal.code == "name-unread"
+
+
+def test_the_table_beside_structures_is_no_pattern(tmp_path):
+    (tmp_path / "a.csv").write_text(HEADER + table(separator=","))
+    (tmp_path / "properties.csv").write_text("material_id,gap\na,1\n")
+    assert [record.key for record in read(tmp_path)] == ["a"]
+    assert [reads(tmp_path / name) for name in ("a.csv", "properties.csv")] == [True, False]
 
 
 def test_a_missing_path_stops_the_build(tmp_path):

@@ -68,6 +68,19 @@ def test_a_dead_worker_takes_one_item_only(engine):
     assert results == [*range(13), -13, *range(14, 20)]
 
 
+def test_a_script_without_its_guard_is_told_to_have_one(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from comma_data.pool import Processes\n"
+        "print(list(Processes(workers=1).map(abs, [-1, -2], on_death=lambda item: 'died')))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "died" not in done.stdout
+    assert "WorkerError: a worker process ended before it began" in done.stderr
+    assert '`if __name__ == "__main__":`' in done.stderr
+
+
 def test_items_are_not_read_far_ahead(engine):
     taken = []
 

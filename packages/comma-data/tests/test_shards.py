@@ -6,7 +6,7 @@ import tarfile
 import numpy as np
 import pytest
 from comma_data.codec import decode, encode
-from comma_data.errors import DataError, ShardError
+from comma_data.errors import ConfigError, DataError, ShardError
 from comma_data.sample import Sample
 from comma_data.shards import ShardSet
 from comma_data.writer import Description, write
@@ -156,6 +156,22 @@ def test_a_data_set_is_read_by_position_id_and_slice(made):
         data[25]
     with pytest.raises(ShardError, match="no sample 'x'"):
         data.position("x")
+
+
+def test_a_misspelt_modality_has_the_nearest_and_an_absent_one_is_empty(made):
+    data = ShardSet(made[0])
+    with pytest.raises(ConfigError, match=r"modality 'struct': give composition, .*; did you mean 'structure'"):
+        data.read(0, modalities={"struct"})
+    with pytest.raises(ConfigError, match="modality 'struct'"):
+        next(data.stream(modalities={"struct"}))
+    assert "xrd" not in data.read(0, modalities={"xrd"}).fields
+
+
+def test_a_position_beyond_the_end_says_how_many_there_are(made):
+    data = ShardSet(made[0])
+    with pytest.raises(IndexError, match=f"no sample {len(data)}: there are {len(data)}, from 0 to {len(data) - 1}"):
+        data[len(data)]
+    assert data[-1].id == data.ids[-1]
 
 
 def test_a_data_set_can_be_sent_to_other_processes(made):

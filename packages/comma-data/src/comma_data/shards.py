@@ -145,7 +145,9 @@ class ShardSet(Sequence[Sample]):
     def _meant(self, name: str) -> str:
         of_formula = [row.id for row in self.rows if row.formula == name]
         if of_formula:
-            return f"; the formula {name} have {', '.join(of_formula[:8])}{', ...' if len(of_formula) > 8 else ''}"
+            return (
+                f"; of the formula {name} there are {', '.join(of_formula[:8])}{', ...' if len(of_formula) > 8 else ''}"
+            )
         return did_you_mean(name.lower(), self.ids) or f"; the first ids are {', '.join(self.ids[:8])}"
 
     def _check_modalities(self, modalities: Collection[str] | None) -> None:
