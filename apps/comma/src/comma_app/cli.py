@@ -1,5 +1,6 @@
 """The command `comma`: the sub-commands of all installed packages under one name."""
 
+from contextlib import suppress
 from importlib.metadata import entry_points
 
 import typer
@@ -40,10 +41,13 @@ def _print_versions() -> None:
 
 def _versions() -> str:
     """Of the parts that are installed, one a line."""
-    from importlib.metadata import distributions
+    from importlib.metadata import PackageNotFoundError, version
 
-    there = {dist.name: dist.version for dist in distributions() if dist.name in PARTS}
-    return "\n".join(f"{part} {there[part]}" for part in PARTS if part in there)
+    lines = []
+    for part in PARTS:
+        with suppress(PackageNotFoundError):
+            lines.append(f"{part} {version(part)}")
+    return "\n".join(lines)
 
 
 def main() -> None:

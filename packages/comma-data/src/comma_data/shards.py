@@ -152,8 +152,10 @@ class ShardSet(Sequence[Sample]):
 
     def _check_modalities(self, modalities: Collection[str] | None) -> None:
         """Refuse a misspelt name; one that other data sets have is none."""
+        if modalities is None:
+            return
         known = sorted({*MODALITIES, *self.manifest.modalities})
-        if unknown := [name for name in modalities or () if name not in known]:
+        if unknown := [name for name in modalities if name not in known]:
             raise ConfigError(f"modality {unknown[0]!r}: give {', '.join(known)}{did_you_mean(unknown[0], known)}")
 
     def _decoded(
