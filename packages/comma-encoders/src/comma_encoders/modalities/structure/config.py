@@ -1,12 +1,14 @@
 """The configuration of the structure encoder."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A periodic message-passing network with learnable radial functions."""
+    """A periodic message-passing network on invariant moments of an atom's neighbourhood."""
 
     __pydantic_config__ = {"extra": "forbid", "use_attribute_docstrings": True}  # noqa: RUF012  read by pydantic
 
@@ -16,9 +18,24 @@ class Config:
     """Rounds of message passing."""
     cutoff: float = 5.0
     """Å; atoms further apart do not see each other in one round."""
-    splines: int = 16
+    splines: int = 24
     """Coefficients of each radial function."""
+    moments: tuple[int, int, int] = (64, 32, 16)
+    """Channels of the neighbourhood's density that are summed as it is, with its dipole, and with its quadrupole:
+    l = 0, 1, 2. The last two see angles; (96, 0, 0) sees distances only."""
     readout: Literal["mean", "sum", "attention"] = "mean"
     """How atoms become one vector; mean and attention do not change with the size of a supercell, sum is extensive."""
+    dropout: float = 0.0
+    """Share of an atom's update that is left out in training."""
     max_edges: int = 4_000_000
     """A structure with more estimated neighbour pairs is refused before memory runs out."""
+
+
+PRESETS: Mapping[str, Config] = MappingProxyType(
+    {
+        "small": Config(),
+        "base": Config(width=128, layers=4, splines=32, moments=(96, 48, 24)),
+        "large": Config(width=256, layers=5, cutoff=6.0, splines=32, moments=(160, 80, 40), readout="attention"),
+    }
+)
+"""Sizes to start from: for a laptop and few data, for tens of thousands of structures, and for a GPU."""

@@ -1,101 +1,114 @@
-"""A continuous-filter network whose radial functions are splines.
+"""A periodic message-passing network on invariant moments of the neighbourhood's density.
 
-Messages follow SchNet (Schütt et al. 2018, doi:10.1063/1.5019779, eq. 5): the features of a neighbour, channel by
-channel, times a learnt function of its distance. Here that function is a cubic B-spline with learnt coefficients times
-a smooth cutoff, so that it costs four multiply-adds a channel instead of a small network.
+Each round sums what the neighbours send, weighted by learnt radial functions and by the spherical harmonics of their
+direction (see `density`), and contracts the sums to scalars that no rotation or reflection changes. Products of two
+sums hold the angles between pairs of neighbours, products of three the shape of triples (Drautz 2019,
+doi:10.1103/PhysRevB.99.014104); no list of triplets is ever made.
 """
 
 import math
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from comma_encoders.modalities.structure.config import Config
+from comma_encoders.modalities.structure.density import Channels, density
+from comma_encoders.modalities.structure.geometry import Geometry, geometry, harmonics
+from comma_encoders.modalities.structure.known import FEATURES
+from comma_encoders.modalities.structure.readout import Readout
 from comma_encoders.types import Inputs
 
-
-def spline_basis(distance: Float[Tensor, " e"], cutoff: float, count: int) -> Float[Tensor, "e count"]:
-    """Values of `count` uniform cubic B-splines that cover [0, cutoff] (de Boor, A Practical Guide to Splines).
-
-    Inside the interval they sum to one; each is twice continuously differentiable.
-    """
-    knots = count - 3
-    t = (distance / cutoff).clamp(0, 1) * knots
-    first = t.floor().clamp(max=knots - 1)
-    u = (t - first)[:, None]
-    pieces = torch.cat([(1 - u) ** 3, 3 * u**3 - 6 * u**2 + 4, -3 * u**3 + 3 * u**2 + 3 * u + 1, u**3], dim=1) / 6
-    columns = first.long()[:, None] + torch.arange(4, device=distance.device)
-    return torch.zeros(len(distance), count, device=distance.device, dtype=pieces.dtype).scatter(1, columns, pieces)
+EXPECTED = 30
+"""Neighbours of an atom that sums are scaled by, so that a new network starts with features of order one."""
 
 
-def smooth_cutoff(distance: Float[Tensor, " e"], cutoff: float) -> Float[Tensor, " e"]:
-    """1 at distance 0, 0 at the cutoff, with a vanishing slope there (Behler 2011, doi:10.1063/1.3553717, eq. 3)."""
-    return 0.5 * (1 + torch.cos(math.pi * (distance / cutoff).clamp(0, 1)))
+def _root(square: Tensor) -> Tensor:
+    """Square root with a finite slope at zero."""
+    return (square + 1e-4).sqrt() - 1e-2
 
 
-class Convolution(nn.Module):
+class Contraction(nn.Module):
+    """Moments -> scalars: the moments of degree 0, lengths, products between channels, and one product of three."""
+
+    def __init__(self, channels: Channels) -> None:
+        super().__init__()
+        self.channels = channels
+        self.width = channels[0] + 2 * channels[1] + (3 if channels[1] else 2) * channels[2]
+        self.mix = nn.ModuleList(nn.Linear(c, c, bias=False) if c else nn.Identity() for c in channels[1:])
+        self.lift = nn.Linear(channels[1], channels[2], bias=False) if channels[1] and channels[2] else None
+
+    def forward(self, moments: Float[Tensor, "atoms moments"]) -> Float[Tensor, "atoms scalars"]:
+        """Contract; see `density.reference` for the order of the columns."""
+        blocks = moments.split([(2 * degree + 1) * c for degree, c in enumerate(self.channels)], dim=1)
+        scalars = [blocks[0]]
+        vectors = [
+            block.unflatten(1, (2 * degree + 3, -1)) for degree, block in enumerate(blocks[1:]) if block.shape[1]
+        ]
+        for vector, mix in zip(vectors, (m for m in self.mix if isinstance(m, nn.Linear)), strict=True):
+            scalars += [_root(vector.square().sum(dim=1)), (vector * mix(vector)).sum(dim=1)]
+        if self.lift is not None:
+            scalars.append(self._three(*vectors))
+        return torch.cat(scalars, dim=1)
+
+    def _three(
+        self, dipole: Float[Tensor, "atoms 3 c1"], quadrupole: Float[Tensor, "atoms 5 c2"]
+    ) -> Float[Tensor, "atoms c2"]:
+        """The quadrupole seen along mixtures of the dipoles."""
+        along = self.lift(dipole).transpose(1, 2)  # type: ignore[misc]
+        length = along.square().sum(dim=-1).add(1e-8).sqrt()
+        return (quadrupole * harmonics(along, length)[..., 4:].transpose(1, 2)).sum(dim=1) * length
+
+
+class Round(nn.Module):
     """One round of messages: (atoms, width) -> (atoms, width)."""
 
-    def __init__(self, width: int, splines: int) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
+        width, sent = config.width, sum(config.moments)
+        self.channels = config.moments
         self.norm = nn.LayerNorm(width)
-        self.send = nn.Linear(width, width, bias=False)
-        self.radial = nn.Parameter(torch.randn(splines, width) / math.sqrt(width))
-        self.update = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.send = nn.Linear(width, sent, bias=False)
+        self.radial = nn.Parameter(torch.randn(config.splines, sent) / math.sqrt(EXPECTED))
+        self.contract = Contraction(config.moments)
+        self.update = nn.Sequential(
+            nn.Linear(width + self.contract.width, 2 * width),
+            nn.SiLU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(2 * width, width),
+        )
 
-    def forward(
-        self,
-        h: Float[Tensor, "atoms width"],
-        basis: Float[Tensor, "edges splines"],
-        target: Int[Tensor, " edges"],
-        source: Int[Tensor, " edges"],
-    ) -> Float[Tensor, "atoms width"]:
-        """Add to each atom what its neighbours send through the radial functions."""
-        message = (basis @ self.radial) * self.send(self.norm(h))[source]
-        return h + self.update(torch.zeros_like(h).index_add(0, target, message))
-
-
-class Readout(nn.Module):
-    """Atoms -> structures, by mean, sum, or attention over the atoms of each structure."""
-
-    def __init__(self, width: int, kind: str) -> None:
-        super().__init__()
-        self.kind = kind
-        self.score = nn.Linear(width, 1) if kind == "attention" else None
-
-    def forward(
-        self, h: Float[Tensor, "atoms width"], owner: Int[Tensor, " atoms"], count: int
-    ) -> Float[Tensor, "structures width"]:
-        """One vector a structure."""
-        weight = h.new_ones(len(h), 1)
-        if self.score is not None:
-            score = self.score(h)[:, 0]
-            top = score.new_full((count,), -torch.inf).scatter_reduce(0, owner, score.detach(), "amax")
-            weight = (score - top[owner]).exp()[:, None]
-        total = h.new_zeros(count, h.shape[1]).index_add(0, owner, weight * h)
-        if self.kind == "sum":
-            return total
-        return total / h.new_zeros(count, 1).index_add(0, owner, weight)
+    def forward(self, h: Float[Tensor, "atoms width"], edges: Geometry) -> Float[Tensor, "atoms width"]:
+        """Add to each atom what it makes of its neighbourhood."""
+        own = self.norm(h)
+        seen = self.contract(density(self.send(own), self.radial, edges, self.channels))
+        out: Tensor = h + self.update(torch.cat([own, seen], dim=1))
+        return out
 
 
 class Encoder(nn.Module):
-    """Graph of atoms -> (structures, width). Invariant under rotation, translation, and order of the atoms."""
+    """Graph of atoms -> (structures, width). Invariant under rotation, reflection, translation, order of the atoms."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
         self.width = config.width
         self.species = nn.Embedding(119, config.width)
-        self.rounds = nn.ModuleList(Convolution(config.width, config.splines) for _ in range(config.layers))
+        self.known = nn.Linear(FEATURES, config.width, bias=False)
+        self.rounds = nn.ModuleList(Round(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
         self.readout = Readout(config.width, config.readout)
 
+    def atoms(self, inputs: Inputs) -> Float[Tensor, "atoms width"]:
+        """One vector an atom, in the order of `numbers`."""
+        edges = geometry(inputs, self.config.cutoff, self.config.splines)
+        h = self.species(inputs["numbers"]) + self.known(inputs["known"])
+        for messages in self.rounds:
+            h = messages(h, edges)
+        vectors: Tensor = self.norm(h)
+        return vectors
+
     def forward(self, inputs: Inputs) -> Float[Tensor, "structures width"]:
         """Encode what `graph.collate` made."""
-        distance, cutoff = inputs["distance"], self.config.cutoff
-        basis = spline_basis(distance, cutoff, self.config.splines) * smooth_cutoff(distance, cutoff)[:, None]
-        h = self.species(inputs["numbers"])
-        for convolution in self.rounds:
-            h = convolution(h, basis, inputs["target"], inputs["source"])
-        return self.readout(self.norm(h), inputs["structure"], int(inputs["count"]))
+        vectors: Tensor = self.readout(self.atoms(inputs), inputs["structure"], int(inputs["count"]))
+        return vectors
