@@ -1,15 +1,14 @@
 """The tokenizer reads chemistry; the encoder reads steps."""
 
 import pytest
-import torch
 from comma_encoders.errors import InputError, UsageError
 from comma_encoders.modalities.text import vocabulary
 from comma_encoders.modalities.text.coerce import coerce, sentences
 from comma_encoders.modalities.text.config import Config
-from comma_encoders.modalities.text.encoder import number_features
 from comma_encoders.modalities.text.formulas import ELEMENTS, parse
+from comma_encoders.modalities.text.lexer import lexemes
 from comma_encoders.modalities.text.steps import collate, encoded
-from comma_encoders.modalities.text.tokenizer import SHIPPED, Tokenizer, lexemes
+from comma_encoders.modalities.text.tokenizer import SHIPPED, Tokenizer
 from comma_encoders.modality import examples
 from hypothesis import given
 from hypothesis import strategies as st
@@ -121,17 +120,6 @@ def test_a_file_that_is_no_vocabulary_is_named(tmp_path):
         Tokenizer.load(tmp_path / "v.txt")
 
 
-def test_numbers_that_are_near_have_near_features():
-    def distance(a, b):
-        values = torch.tensor([[a, 1.0], [b, 1.0]]).log10()
-        values[:, 1] = 1
-        features = number_features(values)
-        return float((features[0] - features[1]).norm())
-
-    assert distance(850, 860) < distance(850, 900) < distance(850, 1100)
-    assert number_features(torch.zeros(1, 2)).abs().sum() == 0
-
-
 def test_a_paragraph_becomes_sentences():
     text = "Powders (e.g. BaCO3, 99.9%) were mixed. They were fired at 1100 °C for 2.5 h. Grind again!"
     assert len(sentences(text)) == 3
@@ -146,9 +134,19 @@ def test_long_steps_are_cut_and_not_lost():
 
 
 def test_equal_steps_are_encoded_once():
-    inputs = collate([("Grind.", "Heat.", "Grind."), ("Grind.",)], Config())
-    assert inputs["protocols"].tolist() == [[0, 1, 0], [0, -1, -1]]
-    assert len(inputs["ids"]) == 2
+    inputs = collate([("Grind.", "Heat slowly.", "Grind."), ("Grind.",)], Config())
+    assert inputs["lengths"].tolist() == [2, 3]
+    assert [r[:n] for r, n in zip(rows_of(inputs), [3, 1], strict=True)] == [[0, 1, 0], [0]]
+
+
+def rows_of(inputs):
+    """The steps of each protocol in the order of the values, padding included."""
+    rows, start = [], 0
+    for count, width, _ in inputs["row_blocks"].tolist():
+        for _ in range(count):
+            rows.append(inputs["rows"][start : start + width].tolist())
+            start += width
+    return [rows[i] for i in inputs["order"]]
 
 
 def test_the_order_of_steps_is_seen():

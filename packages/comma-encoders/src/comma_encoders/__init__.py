@@ -5,7 +5,14 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_FRONT_DOOR = {"AlignedModel": "model", "load": "folder", "save": "folder", "names": "modality"}
+_FRONT_DOOR = {
+    "AlignedModel": "model",
+    "Featurizer": "featurizer",
+    "Vectors": "transformer",
+    "load": "folder",
+    "names": "modality",
+    "save": "folder",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -13,3 +20,8 @@ def __getattr__(name: str) -> Any:
     if name in _FRONT_DOOR:
         return getattr(importlib.import_module(f"comma_encoders.{_FRONT_DOOR[name]}"), name)
     raise AttributeError(f"module 'comma_encoders' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What the module holds, with the front-door names."""
+    return sorted([*globals(), *_FRONT_DOOR])

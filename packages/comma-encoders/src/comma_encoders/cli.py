@@ -3,46 +3,93 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 app = typer.Typer(no_args_is_help=True, help="Turn crystals, protocols, micrographs and patterns into vectors.")
 
+SHOWN = 20
+"""Refused values that are named on the terminal; the others are counted."""
+
 
 @app.command(name="list")
-def list_() -> None:
-    """The known modalities, one a line."""
-    from comma_encoders.modality import names
+def list_(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """The known modalities: what they are, and the endings of their files."""
+    from comma_encoders.guess import ENDINGS
+    from comma_encoders.modality import about, names
 
-    print("\n".join(names()))
+    rows = [{"name": name, "about": about(name), "endings": list(ENDINGS.get(name, ()))} for name in names()]
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    width = max(len(name) for name in names())
+    for row in rows:
+        files = f" Files: {' '.join(row['endings'])}" if row["endings"] else ""
+        print(f"{row['name']:{width}}  {row['about']}{files}")
 
 
 @app.command()
 def embed(
-    modality: Annotated[str, typer.Argument(help="What the values are; see `list`.")],
-    values: Annotated[list[str], typer.Argument(help="Paths (structure, image, xrd, text) or formulas (composition).")],
-    model: Annotated[Path | None, typer.Option(help="Folder of a trained model; random weights without one.")] = None,
+    values: Annotated[list[str], typer.Argument(help="Files (structure, image, xrd, text), or formulas.")],
+    modality: Annotated[
+        str | None, typer.Option(help="What the values are; by default the endings of the files tell. See `list`.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Folder, name of a model, or owner/name on the Hugging Face hub. [comma-small]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write: .parquet, .csv, .npz or .jsonl; JSON lines on stdout without.")
+    ] = None,
+    strict: Annotated[bool, typer.Option(help="Write nothing if one value cannot be encoded.")] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "cpu",
+    batch_size: Annotated[int, typer.Option(min=1, help="Values in a batch at most.")] = 64,
 ) -> None:
-    """Write one JSON line a value: its name and its unit vector."""
-    from comma_encoders.folder import load
+    """Write the unit vector of each value. A bad value is named and left out; the exit code is then 3."""
+    from comma_encoders import values as user
+    from comma_encoders.errors import InputError
+    from comma_encoders.table import writer
+
+    write = writer(out)
+    outcome = user.embed(_model(model, modality, values, device), values, modality, batch_size=batch_size)
+    for value, error in list(outcome.refused.items())[:SHOWN]:
+        print(f"refused: {value}: {error}", file=sys.stderr)
+    bad, good = len(outcome.refused), len(outcome.table.values)
+    counted = f"{bad} of {bad + good} values could not be encoded"
+    if bad and (strict or not good):
+        raise InputError(f"{counted}; nothing was written")
+    write(outcome.table)
+    if out is not None:
+        print(f"{out}: {good} vectors of {outcome.table.vectors.shape[1]} dimensions", file=sys.stderr)
+    if bad:
+        raise InputError(f"{counted}; the others were written")
+
+
+def _model(name: str | None, modality: str | None, values: list[str], device: str) -> Any:
+    """The model that was asked for; without one comma-small, and where that is not there random weights."""
+    from comma_encoders import locate
+    from comma_encoders.device import device as device_of
+    from comma_encoders.guess import modality_of
+    from comma_encoders.hub import from_pretrained
     from comma_encoders.model import AlignedModel
 
-    if model is None:
-        print("note: no --model given, so the weights are random: only good to try the command", file=sys.stderr)
-    aligned = load(model) if model else AlignedModel.create(modality)
-    contents = [_text(Path(v)) for v in values] if modality == "text" else values
-    for value, vector in zip(values, aligned.encode(modality, contents).tolist(), strict=True):
-        print(json.dumps({"value": value, "vector": vector}, ensure_ascii=False))
+    if name is not None or locate.DEFAULT in locate.shipped():
+        return from_pretrained(name or locate.DEFAULT, device=device)
+    print("note: no --model given, so the weights are random: only good to try the command", file=sys.stderr)
+    kinds = {modality} if modality else {modality_of(value) for value in values}
+    return AlignedModel.create(*sorted(kinds)).to(device_of(device))
 
 
-def _text(path: Path) -> str:
-    from comma_encoders.errors import InputError
+@app.command()
+def card(
+    model: Annotated[str, typer.Argument(help="Folder, name of a model, or owner/name on the Hugging Face hub.")],
+) -> None:
+    """Print the card of a model: data, split, figures, licence, limits, and how to use it."""
+    from comma_encoders import card as cards
+    from comma_encoders.hub import fetch
+    from comma_encoders.locate import local
 
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as UTF-8 text: {error}") from error
+    print(cards.card(local(model) or fetch(model)), end="")
 
 
 @app.command()
@@ -54,8 +101,9 @@ def tokenizer(
     """Make a vocabulary from texts; use it with `--set encoders.text.vocabulary=FILE`."""
     from comma_encoders.modalities.text.tokenizer import Tokenizer
     from comma_encoders.modalities.text.vocabulary import learn
+    from comma_encoders.values import read_text
 
-    made = Tokenizer(learn((line for path in texts for line in _text(path).splitlines()), size))
+    made = Tokenizer(learn((line for path in texts for line in read_text(path).splitlines()), size))
     made.save(out)
     print(f"{out}: {len(made)} symbols", file=sys.stderr)
 

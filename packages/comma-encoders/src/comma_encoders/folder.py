@@ -1,9 +1,13 @@
 """A model on disk: one folder of safetensors and JSON, every file hashed, nothing pickled.
 
-config.json         format, versions, dimension, modality -> config
+config.json         format, versions, dimension, modality -> config, modalities of the imputer if there is one
 model.safetensors   weights
+known.json          values of each modality, and the vectors that the model gave them; asked again when it is loaded
 <modality>-<field>  files that a config names, such as the vocabulary
 manifest.json       sha256 of each of these, and what the trainer says of data and split; written last
+
+Format 1 had no known answers and no imputer. A config field that a folder lacks was added later; it takes the value
+that its class states in `BEFORE`, where the default is another.
 """
 
 import hashlib
@@ -12,17 +16,20 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from comma_encoders import __version__
+from comma_encoders import __version__, known
+from comma_encoders.device import device as device_of
 from comma_encoders.errors import InputError, UsageError
+from comma_encoders.imputer import Imputer
 from comma_encoders.modality import get
 from comma_encoders.model import AlignedModel
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)
 
 
 def _sha256(path: Path) -> str:
@@ -49,20 +56,25 @@ def save(model: AlignedModel, folder: Path, about: Mapping[str, Any] | None = No
     Args:
         model: the model.
         folder: where to.
-        about: what the manifest shall say beside the hashes: data, split, groups seen.
+        about: what the manifest shall say beside the hashes: data, split, groups seen; None keeps what the manifest of
+            a loaded model said.
 
     Raises:
         UsageError: there is something in the folder already.
+        InputError: the model gives vectors that are not finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty; give a new folder")
     configs = {name: _kept(name, config, folder) for name, config in model.configs.items()}
     head = {"format": FORMAT, "comma_encoders": __version__, "dim": model.dim}
-    _write_json(folder / "config.json", {**head, "modalities": configs})
+    imputer = {"imputer": model.imputer.modalities} if model.imputer is not None else {}
+    _write_json(folder / "config.json", {**head, "modalities": configs, **imputer})
     save_file({k: t.detach().cpu().contiguous() for k, t in model.state_dict().items()}, folder / "model.safetensors")
+    _write_json(folder / "known.json", known.make(model))
     hashes = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
-    _write_json(folder / "manifest.json", {**(about or {}), "sha256": hashes})
+    said = {key: value for key, value in (about or model.about).items() if key != "sha256"}
+    _write_json(folder / "manifest.json", {**said, "sha256": hashes})
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -103,26 +115,76 @@ def _config(name: str, content: Mapping[str, Any], folder: Path) -> Any:
     unknown = sorted(set(content) - known)
     if unknown:
         raise InputError(f"{folder}: {name} has no setting {unknown[0]!r} in comma-encoders {__version__}; upgrade it")
-    config = modality.Config(**content)
+    stated = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}  # JSON has no tuples
+    config = modality.Config(**{**getattr(modality.Config, "BEFORE", {}), **stated})
     kept = {key: str(folder / Path(str(content[key])).name) for key in modality.files(config)}
     return replace(config, **kept)
 
 
-def load(folder: Path) -> AlignedModel:
-    """Read a model that `save` wrote, after verifying every hash.
+def read_config(folder: Path) -> dict[str, Any]:
+    """The content of `config.json`.
 
     Raises:
-        UsageError: there is no model.
-        InputError: a damaged or missing file, another format, or weights that do not fit the config.
+        UsageError: there is no model in the folder.
+        InputError: it cannot be read, or has a format of another time.
+    """
+    if not (folder / "config.json").is_file():
+        raise UsageError(f"there is no model in {folder}: config.json is missing")
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{folder}/config.json is damaged: {error}") from error
+    found = config.get("format") if isinstance(config, dict) else None
+    if found not in READABLE:
+        raise InputError(
+            f"{folder} has format {found}; comma-encoders {__version__} reads {' and '.join(map(str, READABLE))}. "
+            "Remedy: pip install --upgrade comma-encoders"
+        )
+    return dict(config)
+
+
+def load(
+    folder: str | Path,
+    *,
+    device: str = "cpu",
+    precision: Literal["fp32", "bf16"] = "fp32",
+    verify: bool = True,
+) -> AlignedModel:
+    """Read a model that `save` wrote, after verifying every hash, and ask it for the vectors that it gave then.
+
+    Args:
+        folder: where it is.
+        device: `cpu`, `cuda`, `cuda:1`, `mps`, or `auto` for a GPU where there is one.
+        precision: in which `embed` and `encode` compute.
+        verify: False skips the known answers, not the hashes.
+
+    Raises:
+        UsageError: there is no model, or no such device.
+        InputError: a damaged or missing file, another format, weights that do not fit the config, or other vectors
+            than when it was saved.
     """
     folder = Path(folder)
     _verify(folder)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if config.get("format") != FORMAT:
-        raise InputError(f"{folder} has format {config.get('format')}; comma-encoders {__version__} reads {FORMAT}")
-    model = AlignedModel({n: _config(n, c, folder) for n, c in config["modalities"].items()}, config["dim"])
-    fit(model, load_file(folder / "model.safetensors"), str(folder))
-    return model.eval()
+    config = read_config(folder)
+    model = AlignedModel(
+        {n: get(n).bare(_config(n, c, folder)) for n, c in config["modalities"].items()}, config["dim"]
+    )
+    if "imputer" in config:
+        model.imputer = Imputer(config["imputer"], config["dim"])
+    origin = f"{folder}, saved by comma-encoders {config.get('comma_encoders')},"
+    fit(model, load_file(folder / "model.safetensors"), origin)
+    model.to(device_of(device)).eval()
+    model.precision = precision
+    model.about = {key: value for key, value in read_manifest(folder).items() if key != "sha256"}
+    if verify and config["format"] > 1:
+        known.check(model, _answers(folder), str(folder))
+    return model
+
+
+def _answers(folder: Path) -> dict[str, Any]:
+    if "known.json" not in read_manifest(folder)["sha256"]:
+        raise InputError(f"{folder} has no known answers (known.json); copy the whole folder again")
+    return dict(json.loads((folder / "known.json").read_text(encoding="utf-8")))
 
 
 def fit(model: nn.Module, weights: Mapping[str, Tensor], origin: str) -> None:
@@ -136,5 +198,8 @@ def fit(model: nn.Module, weights: Mapping[str, Tensor], origin: str) -> None:
         expected = tuple(own[name].shape) if name in own else "nothing"
         found = tuple(weights[name].shape) if name in weights else "nothing"
         if expected != found:
-            raise InputError(f"the weights of {origin} do not fit its config: {name} should be {expected}, is {found}")
+            raise InputError(
+                f"the weights of {origin} do not fit its config under comma-encoders {__version__}: {name} should be "
+                f"{expected}, is {found}"
+            )
     model.load_state_dict(dict(weights))

@@ -25,6 +25,11 @@ def no_files(_config: Any) -> Mapping[str, Path]:
     return {}
 
 
+def same(config: Any) -> Any:
+    """The config itself: building the encoder needs nothing from elsewhere."""
+    return config
+
+
 @dataclass(frozen=True, kw_only=True)
 class Modality:
     """A record of functions: all that the rest of COMMA knows of a modality.
@@ -50,6 +55,8 @@ class Modality:
     """(config) -> module from `Inputs` to (values, module.width)."""
     files: Callable[[Any], Mapping[str, Path]] = no_files
     """(config) -> config field -> file: what a model folder has to keep beside the weights."""
+    bare: Callable[[Any], Any] = same
+    """(config) -> the config of the same encoder that fetches no pretrained weights, since a model folder has them."""
 
 
 def lazy(package: str, target: str) -> Callable[..., Any]:
@@ -95,6 +102,13 @@ def get(name: str) -> Modality:
         raise UsageError(f"unknown modality {name!r}; known are {', '.join(names())}.{hint}")
     modality: Modality = importlib.import_module(location).MODALITY
     return modality
+
+
+def about(name: str) -> str:
+    """What a modality is, in one line: the first of its folder's docstring."""
+    get(name)
+    doc = importlib.import_module(_locations()[name]).__doc__ or name
+    return doc.strip().splitlines()[0]
 
 
 def examples(name: str, count: int, seed: int = 0) -> Sequence[Any]:

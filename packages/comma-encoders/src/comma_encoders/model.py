@@ -1,46 +1,28 @@
 """The aligned model: an encoder and a projection head for each modality, in one space."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, overload
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from comma_encoders.batch import collate
+from comma_encoders import imputer_fit
+from comma_encoders.encoding import WINDOW, Encoded, Way, encode
 from comma_encoders.errors import InputError, UsageError
+from comma_encoders.head import Head
+from comma_encoders.imputer import Imputed, Imputer, Vectors, side_by_side
 from comma_encoders.modality import get
-from comma_encoders.types import Batch, Embedded, SampleLike
+from comma_encoders.progress import bar
+from comma_encoders.retrieval import similarity
+from comma_encoders.types import Batch, Embedded, Inputs, SampleLike
 
-
-@dataclass(frozen=True, kw_only=True)
-class _Values:
-    """A sample made of one value, for `AlignedModel.encode`."""
-
-    fields: Mapping[str, tuple[Any, ...]]
-    groups: Mapping[str, str] = field(default_factory=dict)
-
-
-class Head(nn.Module):
-    """Projection from an encoder's vectors into the shared space: a linear map plus a small network.
-
-    The linear path lets what adds up in one modality, such as the elements, add up in another, also in combinations
-    that training never showed; a network alone (SimCLR, Chen et al. 2020, arXiv:2002.05709) learns them by heart.
-    """
-
-    def __init__(self, width: int, dim: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.linear = nn.Linear(width, dim)
-        self.network = nn.Sequential(nn.Linear(width, dim), nn.GELU(), nn.Linear(dim, dim))
-
-    def forward(self, x: Float[Tensor, "values width"]) -> Float[Tensor, "values dim"]:
-        """Project; the result is not normalised."""
-        x = self.norm(x)
-        projected: Tensor = self.linear(x) + self.network(x)
-        return projected
+Side = Mapping[str, Iterable[Any]] | Embedded | Vectors
+"""What can be compared: `{modality: values}` with one modality, or vectors."""
 
 
 class AlignedModel(nn.Module):
@@ -59,6 +41,11 @@ class AlignedModel(nn.Module):
         encoders = {name: get(name).Encoder(config) for name, config in self.configs.items()}
         self.encoders = nn.ModuleDict(encoders)
         self.heads = nn.ModuleDict({name: Head(encoder.width, dim) for name, encoder in encoders.items()})
+        self.imputer: Imputer | None = None
+        self.about: Mapping[str, Any] = {}
+        """What the maker of a loaded model says of it: data, split, groups seen; `save` passes it on."""
+        self.precision: Literal["fp32", "bf16"] = "fp32"
+        """In which `embed` and `encode` compute; bf16 is faster where the processor has it, and a little coarser."""
 
     @classmethod
     def create(cls, *modalities: str, dim: int = 128, seed: int = 0) -> "AlignedModel":
@@ -67,53 +54,252 @@ class AlignedModel(nn.Module):
             torch.manual_seed(seed)
             return cls({name: get(name).Config() for name in modalities}, dim)
 
+    @classmethod
+    def from_pretrained(cls, name: str | Path, **options: Any) -> "AlignedModel":
+        """A trained model: one of the package (`comma-small`), a folder, or a repository of the Hugging Face hub.
+
+        See `comma_encoders.hub.from_pretrained` for the options `revision`, `device`, `precision`, `cache_dir`,
+        `token` and `local_files_only`.
+        """
+        from comma_encoders import hub  # noqa: PLC0415  it imports this module
+
+        return hub.from_pretrained(name, **options)
+
+    def save_pretrained(self, folder: str | Path, about: Mapping[str, Any] | None = None) -> None:
+        """Write the model and its card into a new folder; see `comma_encoders.hub.save_pretrained`."""
+        from comma_encoders import hub  # noqa: PLC0415  it imports this module
+
+        hub.save_pretrained(self, Path(folder), about)
+
+    def push_to_hub(self, repository: str, **options: Any) -> str:
+        """Upload the model and its card; see `comma_encoders.hub.push_to_hub`. Returns the address of the commit."""
+        from comma_encoders import hub  # noqa: PLC0415  it imports this module
+
+        return hub.push_to_hub(self, repository, **options)
+
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Where the weights are; `model.to("cuda")` moves them."""
         return next(self.parameters()).device
+
+    def project(self, modality: str, inputs: Inputs) -> Float[Tensor, "values dim"]:
+        """Unit vectors of what a modality's `collate` made; in float32 even where the rest runs in bf16."""
+        z = self.heads[modality](self.encoders[modality](inputs))
+        return functional.normalize(z.to(torch.promote_types(z.dtype, torch.float32)), dim=-1)
 
     def forward(self, batch: Batch) -> dict[str, Embedded]:
         """Unit vectors of every modality that the batch holds."""
         return {
-            name: Embedded(
-                z=functional.normalize(self.heads[name](self.encoders[name](inputs)), dim=-1), rows=batch.rows[name]
-            )
-            for name, inputs in batch.inputs.items()
+            name: Embedded(z=self.project(name, inputs), rows=batch.rows[name]) for name, inputs in batch.inputs.items()
         }
 
     @torch.inference_mode()
-    def embed(self, samples: Sequence[SampleLike], *, batch_size: int = 64) -> dict[str, Embedded]:
+    def embed(
+        self, samples: Sequence[SampleLike], *, batch_size: int = 64, progress: bool | None = None
+    ) -> dict[str, Embedded]:
         """Unit vectors of all values of all samples, on the CPU; `rows` says which sample each belongs to.
 
-        The result does not depend on `batch_size`.
-        """
-        training = self.training
-        self.eval()
-        parts: list[tuple[int, dict[str, Embedded]]] = []
-        for start in range(0, len(samples), batch_size):
-            batch = collate(samples[start : start + batch_size], self.configs)
-            parts.append((start, self(batch.to(self.device))))
-        self.train(training)
-        return {name: _joined(name, parts) for name in self.configs if any(name in part for _, part in parts)}
+        Batches are cut by size, so that a few large values do not exhaust memory; the result does not depend on how.
 
-    def encode(self, modality: str, values: Iterable[Any], *, batch_size: int = 64) -> Float[Tensor, "values dim"]:
-        """Unit vectors of what users have: pymatgen structures, formulas, paragraphs, paths, raw values.
+        Args:
+            samples: with raw values, e.g. a data set of comma-data; read a window at a time.
+            batch_size: values in a batch at most.
+            progress: show a bar; None shows one on a terminal where there is much to do.
 
         Raises:
-            UsageError: the model has no such modality.
-            InputError: a value that cannot be encoded.
+            InputError: a value that cannot be encoded; the message names the modality and the sample.
         """
+        parts: dict[str, list[Embedded]] = {}
+        with bar("samples", len(samples), show=progress) as done, evaluating(self):
+            for start in range(0, len(samples), WINDOW):
+                window = samples[start : start + WINDOW]
+                for name in self.configs:
+                    part = self._embedded(name, window, batch_size)
+                    if len(part.rows):
+                        parts.setdefault(name, []).append(Embedded(z=part.z, rows=part.rows + start))
+                done(len(window))
+        return {name: joined(parts[name]) for name in self.configs if name in parts}
+
+    def _embedded(self, name: str, samples: Sequence[SampleLike], batch_size: int) -> Embedded:
+        """Vectors of one modality of a window of samples."""
+        owners = [i for i, sample in enumerate(samples) for _ in sample.fields.get(name, ())]
+        values = [value for sample in samples for value in sample.fields.get(name, ())]
+        encoded = encode(values, self._way(name, coerce=None), batch_size=batch_size)
+        for place, error in encoded.refused.items():
+            sample = samples[owners[place]]
+            raise InputError(f"{name}: {error} (sample {getattr(sample, 'id', owners[place])})") from error
+        return Embedded(z=encoded.z, rows=torch.tensor(owners, dtype=torch.long))
+
+    @overload
+    def encode(
+        self,
+        modality: str,
+        values: Iterable[Any],
+        *,
+        batch_size: int = 64,
+        progress: bool | None = None,
+        output: Literal["torch"] = "torch",
+    ) -> Float[Tensor, "values dim"]: ...
+
+    @overload
+    def encode(
+        self,
+        modality: str,
+        values: Iterable[Any],
+        *,
+        batch_size: int = 64,
+        progress: bool | None = None,
+        output: Literal["numpy"],
+    ) -> Float[np.ndarray, "values dim"]: ...
+
+    def encode(
+        self,
+        modality: str,
+        values: Iterable[Any],
+        *,
+        batch_size: int = 64,
+        progress: bool | None = None,
+        output: Literal["torch", "numpy"] = "torch",
+    ) -> Float[Tensor, "values dim"] | Float[np.ndarray, "values dim"]:
+        """Unit vectors of what users have: pymatgen structures, formulas, paragraphs, paths, raw values.
+
+        Args:
+            modality: which kind of value, e.g. `structure`.
+            values: a list of them, or anything that can be iterated once.
+            batch_size: values in a batch at most; batches are cut by size, and the result does not depend on how.
+            progress: show a bar; None shows one on a terminal where there is much to do.
+            output: a tensor or a numpy array, on the CPU, float32 in both cases.
+
+        Raises:
+            UsageError: the model has no such modality, or one value was given instead of a list.
+            InputError: no value, or one that cannot be encoded; the message says which.
+        """
+        if output not in ("torch", "numpy"):
+            raise UsageError(f"output={output!r}; it has to be 'torch' or 'numpy'")
+        encoded = self.encode_all(modality, values, batch_size=batch_size, progress=progress)
+        for place, error in encoded.refused.items():
+            raise InputError(f"{modality}: {error} (value {place})") from error
+        if not len(encoded.z):
+            raise InputError(f"no {modality} values were given")
+        return encoded.z.numpy() if output == "numpy" else encoded.z
+
+    @torch.inference_mode()
+    def encode_all(
+        self, modality: str, values: Iterable[Any], *, batch_size: int = 64, progress: bool | None = None
+    ) -> Encoded:
+        """As `encode`, but a value that cannot be encoded is reported in the result and does not stop the others."""
         if modality not in self.configs:
             raise UsageError(f"this model has no modality {modality!r}; it has {', '.join(self.configs)}")
-        samples = [_Values(fields={modality: (get(modality).coerce(value),)}) for value in values]
-        if not samples:
-            raise InputError(f"no {modality} values were given")
-        return self.embed(samples, batch_size=batch_size)[modality].z
+        if isinstance(values, str | bytes | Path | Mapping) or not isinstance(values, Iterable):
+            raise UsageError(f"give a list of {modality} values, not one {type(values).__name__}: [value]")
+        total = len(values) if isinstance(values, Sized) else None
+        way = self._way(modality, coerce=get(modality).coerce)
+        with bar(modality, total, show=progress) as done, evaluating(self):
+            return encode(values, way, batch_size=batch_size, done=done)
+
+    def similarity(self, a: Side, b: Side) -> Float[Tensor, "a b"]:
+        """Cosine between each of `a` and each of `b`, whatever their modalities.
+
+        Args:
+            a: `{modality: values}` with one modality, e.g. `{"structure": [salt]}`; or vectors that the model gave.
+            b: likewise.
+
+        Raises:
+            UsageError: several modalities in one side, or vectors of another dimension.
+            InputError: a value that cannot be encoded.
+        """
+        return similarity(self._vectors(a), self._vectors(b))
+
+    def impute(self, known: Mapping[str, Embedded | Vectors | Sequence[Any]], target: str) -> Imputed:
+        """The vectors of an absent modality from those that are present, with an uncertainty.
+
+        Args:
+            known: modality -> vectors, or values to encode first. Row i of every array belongs to sample i; an
+                `Embedded` says itself to which sample each vector belongs, and a sample may lack a modality.
+            target: the modality to impute.
+
+        Returns:
+            Directions, concentrations and the samples that they belong to; see `comma_encoders.imputer.Imputed`.
+
+        Raises:
+            UsageError: the model has no imputer, or does not know a modality.
+            InputError: arrays that do not fit together, or a value that cannot be encoded.
+        """
+        if self.imputer is None:
+            raise UsageError(
+                "this model has no imputer. Remedy: model.fit_imputer(model.embed(samples)) with samples that have "
+                "several modalities and of which it may learn; it takes seconds, and `save` keeps it"
+            )
+        encoded = {name: self._known(name, side) for name, side in known.items()}
+        with torch.no_grad():
+            return self.imputer.to(self.device).impute(side_by_side(encoded), target)
+
+    def fit_imputer(self, embedded: Mapping[str, Embedded], *, seed: int = 0) -> None:
+        """Give the model an imputer learnt from vectors that it gave to samples with several modalities.
+
+        Args:
+            embedded: what `embed` gave; never of samples on which imputation is to be judged.
+            seed: of the folds within which its uncertainty is compared.
+
+        Raises:
+            UsageError: fewer than two modalities.
+            InputError: hardly any sample has two modalities.
+        """
+        self.imputer = imputer_fit.fit(embedded, seed=seed).to(self.device)
+
+    def _way(self, name: str, coerce: Callable[[Any], Any] | None) -> Way:
+        """How values of a modality become vectors here."""
+        config, device = self.configs[name], self.device
+
+        def run(inputs: Inputs) -> Tensor:
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"):
+                return self.project(name, {key: tensor.to(device) for key, tensor in inputs.items()})
+
+        return Way(
+            coerce=coerce or (lambda value: value),
+            collate=lambda values: get(name).collate(values, config),
+            run=run,
+            dim=self.dim,
+        )
+
+    def _vectors(self, side: Side) -> Float[Tensor, "n dim"]:
+        """One side of a comparison as unit vectors."""
+        if isinstance(side, Embedded):
+            return side.z
+        if isinstance(side, Mapping):
+            if len(side) != 1:
+                raise UsageError(f"one side of a similarity has one modality, not {', '.join(side) or 'none'}")
+            ((name, values),) = side.items()
+            return self.encode(name, values)
+        return self._unit(torch.as_tensor(side))
+
+    def _known(self, name: str, side: Embedded | Vectors | Sequence[Any]) -> Embedded | Vectors:
+        """What is known of one modality, as vectors where the imputer is."""
+        if isinstance(side, Embedded):
+            return Embedded(z=side.z.to(self.device), rows=side.rows.to(self.device))
+        given = torch.as_tensor(side) if isinstance(side, Tensor | np.ndarray) else self.encode(name, side)
+        return self._unit(given).to(self.device)
+
+    def _unit(self, z: Tensor) -> Float[Tensor, "n dim"]:
+        """Vectors of this model's space, made unit and float32."""
+        if z.ndim != 2 or z.shape[1] != self.dim:
+            raise UsageError(f"this model's vectors are (n, {self.dim}); got {tuple(z.shape)}")
+        return functional.normalize(z.float(), dim=1)
 
 
-def _joined(name: str, parts: Sequence[tuple[int, Mapping[str, Embedded]]]) -> Embedded:
-    """The vectors of one modality over all batches, rows counted from the first sample of all."""
-    return Embedded(
-        z=torch.cat([part[name].z.cpu() for _, part in parts if name in part]),
-        rows=torch.cat([part[name].rows.cpu() + start for start, part in parts if name in part]),
-    )
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode, and back to training if the module was in it."""
+    training = module.training
+    if training:
+        module.eval()
+    try:
+        yield
+    finally:
+        if training:
+            module.train()
+
+
+def joined(parts: Sequence[Embedded]) -> Embedded:
+    """Vectors of one modality, window after window."""
+    return Embedded(z=torch.cat([part.z for part in parts]), rows=torch.cat([part.rows for part in parts]))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from comma_encoders.errors import InputError
-from comma_encoders.modalities.composition.elements import SYMBOLS
+from comma_encoders.modalities.composition.properties import SYMBOLS
 
 
 def coerce(value: Any) -> dict[str, float]:
@@ -20,7 +20,7 @@ def coerce(value: Any) -> dict[str, float]:
     if isinstance(value, Composition):
         return {str(symbol): float(amount) for symbol, amount in value.get_el_amt_dict().items()}
     if isinstance(value, Mapping):
-        return {str(symbol): float(amount) for symbol, amount in value.items()}
+        return _amounts(value)
     if not isinstance(value, str):
         raise InputError(f"cannot make a composition of {type(value).__name__}; give a formula or a mapping")
     try:
@@ -31,6 +31,13 @@ def coerce(value: Any) -> dict[str, float]:
         raise InputError(
             f"{value!r} is not a plain formula ({error}); write it like LiFePO4, adducts as one sum of elements"
         ) from error
+
+
+def _amounts(value: Mapping[Any, Any]) -> dict[str, float]:
+    try:
+        return {str(symbol): float(amount) for symbol, amount in value.items()}
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the amounts of the composition {dict(value)} have to be numbers: {error}") from error
 
 
 def example(rng: np.random.Generator) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Micrographs: a vision transformer."""
+"""Micrographs: a vision transformer or a convolutional network."""
 
 from comma_encoders.modalities.image.config import Config
 from comma_encoders.modality import Modality, lazy
@@ -12,4 +12,5 @@ MODALITY = Modality(
     augment=lazy(__name__, "augment:augment"),
     collate=lazy(__name__, "pixels:collate"),
     Encoder=lazy(__name__, "encoder:Encoder"),
+    bare=lazy(__name__, "weights:without_weights"),
 )

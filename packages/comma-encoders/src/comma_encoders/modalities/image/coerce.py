@@ -12,8 +12,10 @@ from comma_encoders.modalities.image.pixels import MAX_PIXELS
 
 
 def _grey(array: np.ndarray) -> np.ndarray:
-    """(height, width) from (height, width) or (height, width, colours)."""
-    return array[..., :3].mean(axis=-1) if array.ndim == 3 and array.shape[-1] in (3, 4) else array
+    """(height, width) from (height, width) or (height, width, channels): grey or colours, perhaps an opacity behind."""
+    if array.ndim != 3 or array.shape[-1] not in {1, 2, 3, 4}:
+        return array
+    return array[..., 0] if array.shape[-1] < 3 else array[..., :3].mean(axis=-1)
 
 
 def _from_file(path: Path) -> np.ndarray:
@@ -27,7 +29,7 @@ def _from_file(path: Path) -> np.ndarray:
             with Image.open(path) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise InputError(f"{path} has {image.width} x {image.height} pixels, more than {MAX_PIXELS}")
-                expanded = image.convert("RGB") if image.mode == "P" else image
+                expanded = image.convert("RGB") if image.mode in {"P", "PA"} else image
                 return np.asarray(expanded)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} cannot be read as an image: {error}") from error

@@ -12,5 +12,5 @@ MODALITY = Modality(
     augment=lazy(__name__, "augment:augment"),
     collate=lazy(__name__, "steps:collate"),
     Encoder=lazy(__name__, "encoder:Encoder"),
-    files=lazy(__name__, "tokenizer:files"),
+    files=lazy(__name__, "files:files"),
 )

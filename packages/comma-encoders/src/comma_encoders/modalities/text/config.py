@@ -1,6 +1,9 @@
 """The configuration of the protocol encoder."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+Tuned = Literal["all", "top", "nothing"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,7 +14,7 @@ class Config:
 
     vocabulary: str = ""
     """Path of a vocabulary made by `comma-encoders tokenizer`; empty for the one in the package."""
-    width: int = 96
+    width: int = 128
     """Channels of a token and of a step."""
     heads: int = 4
     """Attention heads of a layer."""
@@ -25,3 +28,11 @@ class Config:
     """Steps after these are not read."""
     dropout: float = 0.1
     """Share of hidden channels left out in training."""
+    pretrained: str = ""
+    """A Hugging Face encoder in place of the layers within a step: `name` or `name@revision` on the hub, or a local
+    folder with config.json, tokenizer.json and safetensors weights; empty for none. The path of its config.json alone
+    gives random weights; a saved model holds that file beside its own weights."""
+    tokenizer: str = ""
+    """Path of the tokenizer.json of such an encoder; empty for the one beside it. A saved model holds it."""
+    tune: Tuned = "all"
+    """What of such an encoder is trained: all, its top two layers, or nothing."""

@@ -1,20 +1,30 @@
-"""Protocols -> tensors: each distinct step of a batch once, and which steps make a protocol."""
+"""Protocols -> tensors: each distinct step of a batch once, in blocks by length, and which steps make a protocol."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from comma_encoders.errors import InputError
+from comma_encoders.modalities.text import pretrained
+from comma_encoders.modalities.text.buckets import Block, blocks
 from comma_encoders.modalities.text.config import Config
-from comma_encoders.modalities.text.tokenizer import Token, magnitude, tokenizer_of
+from comma_encoders.modalities.text.tokenizer import Token, tokenizer_of
 
 Step = tuple[Token, ...]
 
 
 def _cut(step: Step, size: int) -> list[Step]:
     return [step[i : i + size] for i in range(0, len(step), size)]
+
+
+def _pieces(step: str, config: Config) -> Sequence[Step]:
+    """The tokens of a step, cut where it is longer than `max_tokens`."""
+    if config.pretrained:
+        return pretrained.pieces(step, config)
+    return _cut(tokenizer_of(config).encode(step), config.max_tokens)
 
 
 def encoded(value: Any, config: Config) -> list[Step]:
@@ -25,43 +35,67 @@ def encoded(value: Any, config: Config) -> list[Step]:
     """
     if isinstance(value, str) or not all(isinstance(step, str) for step in value):
         raise InputError(f"a protocol has to be a tuple of steps (strings); got {type(value).__name__}")
-    steps = [piece for step in value for piece in _cut(tokenizer_of(config).encode(step), config.max_tokens)]
+    steps = [piece for step in value for piece in _pieces(step, config)]
     if not steps:
         raise InputError("a protocol without words; leave the value out instead")
     return steps[: config.max_steps]
 
 
-def _padded(steps: Sequence[Step]) -> tuple[Tensor, Tensor]:
-    """Pad to ids (steps, tokens), 0 where none is, and values (steps, tokens, 2): magnitude, and if there is one."""
-    longest = max(len(step) for step in steps)
-    ids = torch.zeros(len(steps), longest, dtype=torch.int64)
-    values = torch.zeros(len(steps), longest, 2)
-    for i, step in enumerate(steps):
-        ids[i, : len(step)] = torch.tensor([token for token, _ in step])
-        numbers = [(0.0, 0.0) if value is None else (magnitude(value), 1.0) for _, value in step]
-        values[i, : len(step)] = torch.tensor(numbers)
-    return ids, values
+def _filled(rows: Sequence[Sequence[int]], cut: Sequence[Block], padding: int) -> Tensor:
+    """Rows, sorted by length, one behind the other, each padded to the width of its block."""
+    widths = chain.from_iterable([width] * count for count, width, _ in cut)
+    padded = ([*row, *[padding] * (width - len(row))] for row, width in zip(rows, widths, strict=True))
+    return torch.tensor(list(chain.from_iterable(padded)))
+
+
+def _quantities(steps: Sequence[Step], cut: Sequence[Block]) -> dict[str, Tensor]:
+    """Where values stand, how much they are, and what they measure."""
+    found: list[tuple[int, float, int]] = []
+    start = 0
+    for step, width in zip(steps, chain.from_iterable([w] * n for n, w, _ in cut), strict=True):
+        found += [(start + i, *quantity) for i, (_, quantity) in enumerate(step) if quantity is not None]
+        start += width
+    places, magnitudes, kinds = zip(*found, strict=True) if found else ((), (), ())
+    return {
+        "valued": torch.tensor(places, dtype=torch.int64),
+        "magnitudes": torch.tensor(magnitudes, dtype=torch.float32),
+        "kinds": torch.tensor(kinds, dtype=torch.int64),
+    }
 
 
 def collate(values: Sequence[Any], config: Config) -> dict[str, Tensor]:
-    """Tokens of the distinct steps, and the steps of each protocol.
+    """Tokens of the distinct steps, and the steps of each protocol, both in blocks of about equal length.
 
     Returns:
-        `ids` (steps, tokens) int64, 0 is padding; `values` (steps, tokens, 2) float32, log10 of a number and whether
-        the token has one; `protocols` (values, longest) int64, rows of `ids`, -1 is padding.
+        `ids` (places,) int64, the tokens of the steps, short steps first, padded within their block; `lengths`
+        (steps,); `blocks` (blocks, 3): steps, places of each, shortest. `valued` (values,) the places of tokens with a
+        value; `magnitudes` (values,) float32 and `kinds` (values,), see `quantities`. `rows` (protocol places,) the
+        steps of the protocols, `row_lengths` and `row_blocks` likewise; `order` (protocols,) where each protocol of
+        `values` stands among them.
 
     Raises:
         InputError: a value that is no protocol; the message gives its place in the list.
     """
-    place: dict[Step, int] = {}
-    rows: list[list[int]] = []
+    protocols: list[list[Step]] = []
     for i, value in enumerate(values):
         try:
-            rows.append([place.setdefault(step, len(place)) for step in encoded(value, config)])
+            protocols.append(encoded(value, config))
         except InputError as error:
             raise InputError(f"text {i} of {len(values)}: {error}") from error
-    protocols = torch.full((len(rows), max(map(len, rows))), -1)
-    for i, row in enumerate(rows):
-        protocols[i, : len(row)] = torch.tensor(row)
-    ids, numbers = _padded(list(place))
-    return {"ids": ids, "values": numbers, "protocols": protocols}
+    steps = sorted(dict.fromkeys(chain.from_iterable(protocols)), key=len)
+    number = {step: i for i, step in enumerate(steps)}
+    by_length = sorted(range(len(protocols)), key=lambda i: len(protocols[i]))
+    order = sorted(range(len(protocols)), key=by_length.__getitem__)
+    rows = [[number[step] for step in protocols[i]] for i in by_length]
+    cut, row_cut = blocks([len(step) for step in steps]), blocks([len(row) for row in rows])
+    ids = [[token for token, _ in step] for step in steps]
+    return {
+        "ids": _filled(ids, cut, pretrained.padding(config)),
+        "lengths": torch.tensor([len(step) for step in steps]),
+        "blocks": torch.tensor(cut),
+        **_quantities(steps, cut),
+        "rows": _filled(rows, row_cut, 0),
+        "row_lengths": torch.tensor([len(row) for row in rows]),
+        "row_blocks": torch.tensor(row_cut),
+        "order": torch.tensor(order),
+    }

@@ -3,11 +3,13 @@
 import re
 import string
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from comma_encoders.modalities.text.formulas import ELEMENTS
-from comma_encoders.modalities.text.tokenizer import SPECIAL, UNITS, lexemes
+from comma_encoders.modalities.text.lexer import lexemes
+from comma_encoders.modalities.text.tokenizer import SPECIAL
+from comma_encoders.modalities.text.units import BY_SYMBOL
 
 SIGNS = tuple(". , ; : - + / % ° = ~ < > ( ) [ ] ' \" × · ± ≤ ≥ → wt% mol% at%".split())
 
@@ -20,7 +22,7 @@ CHARACTERS = tuple(string.ascii_lowercase + string.digits + "äöüéèßµαβ�
 def base() -> list[str]:
     """What every vocabulary holds, in a fixed order: special symbols, elements, units, signs, words, characters."""
     pieces = [*CHARACTERS, *(f"##{c}" for c in CHARACTERS)]
-    return list(dict.fromkeys([*SPECIAL, *ELEMENTS, *UNITS.values(), *SIGNS, *WORDS, *pieces]))
+    return list(dict.fromkeys([*SPECIAL, *ELEMENTS, *BY_SYMBOL, *SIGNS, *WORDS, *pieces]))
 
 
 def _affixes(words: Iterable[str]) -> Counter[str]:
@@ -47,3 +49,12 @@ def learn(texts: Iterable[str], size: int = 2048) -> list[str]:
     words = Counter(w for text in texts for w, _ in lexemes(text) if re.fullmatch(r"[^\W\d_]+", w) and w.islower())
     affixes = _frequent(_affixes(words), least=5)[: max(0, (size - len(symbols)) // 4)]
     return list(dict.fromkeys([*symbols, *affixes, *_frequent(words, least=2)]))[:size]
+
+
+def learn_in_all(sets: Sequence[Iterable[str]], size: int = 2048) -> list[str]:
+    """A vocabulary of what every one of several sets of texts teaches, in the order of the first.
+
+    Given the training texts of every fold of a data set, it owes no symbol to a text that any of the folds holds out.
+    """
+    vocabularies = [learn(texts, size) for texts in sets]
+    return [symbol for symbol in vocabularies[0] if all(symbol in other for other in map(set, vocabularies[1:]))]

@@ -1,4 +1,4 @@
-"""Powder diffraction patterns: a small one-dimensional convolutional network."""
+"""Powder diffraction patterns: a residual network or a Transformer in one dimension."""
 
 from comma_encoders.modalities.xrd.config import Config
 from comma_encoders.modality import Modality, lazy

@@ -1,4 +1,4 @@
-"""What users have -> raw pattern: pymatgen's DiffractionPattern, a two-column file, a mapping."""
+"""What users have -> raw pattern: a two-column file or array, pymatgen's DiffractionPattern, a mapping."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,32 +9,75 @@ import numpy as np
 from comma_encoders.errors import InputError
 
 CU_K_ALPHA = 1.54184
-"""Å, the weighted mean of Kα1 and Kα2 of copper: assumed where a file does not say."""
+"""Å, the weighted mean of Kα1 and Kα2 of copper: assumed where a value does not say."""
+LINE_WIDTH = 0.1
+"""Full width at half maximum, degrees, that lines without a profile are given."""
+STEP = 0.02
+"""Degrees between the points of such a profile."""
 
 
 def _from_file(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"there is no pattern file {path}")
+    delimiter = "," if path.suffix == ".csv" else None
     try:
-        table = np.loadtxt(path, delimiter="," if path.suffix == ".csv" else None, usecols=(0, 1), ndmin=2)
-    except ValueError as error:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        table = np.loadtxt(lines[_names(lines) :], delimiter=delimiter, usecols=(0, 1), ndmin=2)
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} has to hold two columns, 2θ in degrees and intensity: {error}") from error
-    return {"two_theta": table[:, 0], "intensity": table[:, 1], "wavelength": CU_K_ALPHA}
+    if not len(table):
+        raise InputError(f"{path} has to hold two columns, 2θ in degrees and intensity; it holds none")
+    return _measured(table[:, 0], table[:, 1])
+
+
+def _names(lines: list[str]) -> int:
+    """1 where the first line names the columns, and others follow."""
+    return int(len(lines) > 1 and lines[0].lstrip()[:1].isalpha())
+
+
+def _from_array(table: np.ndarray) -> dict[str, Any]:
+    if table.ndim != 2 or 2 not in table.shape or table.dtype.kind not in "uif":
+        raise InputError(
+            f"an array has to be (p, 2) or (2, p) of numbers, 2θ in degrees and intensity; got "
+            f"{table.shape} of {table.dtype}"
+        )
+    angle, intensity = table.T if table.shape[1] == 2 else table
+    return _measured(angle, intensity)
+
+
+def _from_lines(angle: Any, height: Any) -> dict[str, Any]:
+    """Lines without a profile, as Gaussians: a straight line drawn from one to the next would be no pattern."""
+    angle, height = np.asarray(angle, dtype=np.float64), np.asarray(height, dtype=np.float64)
+    if not len(angle):
+        raise InputError("a diffraction pattern without any line")
+    grid = np.arange(max(angle[0] - 1, STEP), min(angle[-1] + 1, 180 - STEP), STEP)
+    spread = LINE_WIDTH / (2 * np.sqrt(2 * np.log(2)))
+    return _measured(grid, np.exp(-0.5 * ((grid[:, None] - angle) / spread) ** 2) @ height)
+
+
+def _measured(angle: np.ndarray, intensity: np.ndarray) -> dict[str, Any]:
+    return {"two_theta": angle, "intensity": intensity, "wavelength": CU_K_ALPHA}
 
 
 def coerce(value: Any) -> dict[str, Any]:
-    """A raw pattern from the path of a two-column file (copper radiation assumed) or a raw pattern.
+    """A raw pattern from one, the path of a two-column file, an array of two columns, or pymatgen's DiffractionPattern.
+
+    Copper radiation is assumed but for a raw pattern, which states its wavelength.
 
     Raises:
-        InputError: neither of these, or a file that cannot be read.
+        InputError: none of these, or a file that cannot be read.
     """
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, str | Path):
         return _from_file(Path(value))
+    if isinstance(value, np.ndarray):
+        return _from_array(value)
+    if hasattr(value, "d_hkls") and hasattr(value, "x") and hasattr(value, "y"):
+        return _from_lines(value.x, value.y)
     raise InputError(
-        f"cannot make a pattern of {type(value).__name__}; give a path, or a mapping with two_theta, "
-        "intensity, wavelength"
+        f"cannot make a pattern of {type(value).__name__}; give a path, an array (p, 2), pymatgen's "
+        "DiffractionPattern, or a mapping with two_theta, intensity, wavelength"
     )
 
 

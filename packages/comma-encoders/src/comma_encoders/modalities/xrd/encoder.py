@@ -1,39 +1,51 @@
-"""A convolutional network over 1/d."""
+"""The network that a config names."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from comma_encoders.errors import UsageError
 from comma_encoders.modalities.xrd.config import Config
+from comma_encoders.modalities.xrd.resnet import ResNet, stride
+from comma_encoders.modalities.xrd.transformer import Transformer
 from comma_encoders.types import Inputs
 
+KINDS = {"resnet": ResNet, "transformer": Transformer}
 
-def block(channels_in: int, channels_out: int) -> nn.Module:
-    """Convolution, normalisation and a halving of the resolution."""
-    return nn.Sequential(
-        nn.Conv1d(channels_in, channels_out, kernel_size=7, padding=3),
-        nn.GroupNorm(8, channels_out),
-        nn.GELU(),
-        nn.MaxPool1d(2),
-    )
+
+def check(config: Config) -> None:
+    """Refuse sizes that do not fit together.
+
+    Raises:
+        UsageError: which, and what would fit.
+    """
+    if config.kind not in KINDS:
+        raise UsageError(f"xrd: unknown kind {config.kind!r}; give {' or '.join(map(repr, KINDS))}")
+    if not 0 < config.low < config.high:
+        raise UsageError(f"xrd: low ({config.low}) has to be above 0 and below high ({config.high})")
+    if config.depth < 1 or config.width < 8:
+        raise UsageError(f"xrd: depth ({config.depth}) has to be 1 or more, and width ({config.width}) 8 or more")
+    step = stride(config) if config.kind == "resnet" else config.patch
+    if step < 1 or config.bins < step or config.bins % step:
+        named = f"2**(depth + 1) ({step})" if config.kind == "resnet" else f"patch ({step})"
+        raise UsageError(f"xrd: bins ({config.bins}) has to be a multiple of {named}")
+    unit = 8 if config.kind == "resnet" else config.heads
+    if unit < 1 or config.width % unit:
+        named = "8" if config.kind == "resnet" else f"heads ({unit})"
+        raise UsageError(f"xrd: width ({config.width}) has to be a multiple of {named}")
 
 
 class Encoder(nn.Module):
-    """Binned patterns -> (values, width).
-
-    The position of a peak is the signal, so the last feature map is flattened by a learnt weighting of coarse ranges
-    of 1/d and not averaged away.
-    """
+    """Binned patterns -> (values, width)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
+        check(config)
         self.width = config.width
-        half = config.width // 2
-        self.blocks = nn.Sequential(block(2, 32), block(32, half), block(half, half), block(half, half))
-        self.out = nn.Sequential(
-            nn.Linear(half * (config.bins // 16), config.width), nn.GELU(), nn.Linear(config.width, config.width)
-        )
+        self.network = KINDS[config.kind](config)
 
     def forward(self, inputs: Inputs) -> Float[Tensor, "values width"]:
-        """Encode what `pattern.collate` made."""
-        vectors: Tensor = self.out(self.blocks(inputs["pattern"]).flatten(1))
+        """Encode what `pattern.collate` made; intensities where nothing was measured count as nothing."""
+        intensity, measured = inputs["pattern"].unbind(dim=1)
+        vectors: Tensor = self.network(torch.stack([intensity * (measured > 0), measured], dim=1))
         return vectors

@@ -10,6 +10,11 @@ from torch import Tensor
 from comma_encoders.errors import InputError
 from comma_encoders.modalities.xrd.config import Config
 
+GAP = 5.0
+"""Points this many usual steps apart have a range between them that was not measured."""
+LEAST = 1e-3
+"""A bin of which less was measured counts as not measured."""
+
 
 def checked(value: Any) -> tuple[np.ndarray, np.ndarray]:
     """1/d in 1/Å, rising (p,), and intensity (p,), by Bragg's law 1/d = 2 sin(θ) / λ.
@@ -37,22 +42,42 @@ def checked(value: Any) -> tuple[np.ndarray, np.ndarray]:
     return 2 * np.sin(np.radians(angle / 2)) / wavelength, np.clip(intensity, 0, None)
 
 
+def gaps(s: np.ndarray, bin_width: float) -> np.ndarray:
+    """Which of the p - 1 intervals between neighbouring points were left out of the measurement, (p - 1,), bool.
+
+    These are intervals wider than a bin, and than `GAP` times the usual one.
+    """
+    steps = np.diff(s)
+    return np.asarray(steps > max(GAP * float(np.median(steps)), bin_width))
+
+
 def binned(value: Any, config: Config) -> np.ndarray:
-    """Mean intensity of each bin, as square roots with maximum 1, and whether the bin was measured: (2, bins).
+    """Mean intensity of each bin, as square roots with maximum 1, and the part of it that was measured: (2, bins).
 
     The mean over a bin comes from the integral, so that a peak narrower than a bin is not lost between two points.
+    Square roots bring weak lines up, and make counting noise equal everywhere (Bartlett 1936, doi:10.2307/2983678).
     """
     s, intensity = checked(value)
-    integral = np.concatenate([[0.0], np.cumsum(np.diff(s) * (intensity[1:] + intensity[:-1]) / 2)])
     edges = np.linspace(config.low, config.high, config.bins + 1)
-    mean = np.diff(np.interp(edges, s, integral)) / np.diff(edges)
-    measured = (edges[1:] > s[0]) & (edges[:-1] < s[-1])
-    root = np.sqrt(np.clip(mean, 0, None))
-    return np.stack([root / max(root.max(), 1e-12), measured])
+    there = ~gaps(s, edges[1] - edges[0])
+    steps = np.where(there, np.diff(s), 0.0)
+    integral, covered = (
+        np.diff(np.interp(edges, s, np.concatenate([[0.0], np.cumsum(steps * height)])))
+        for height in ((intensity[1:] + intensity[:-1]) / 2, 1.0)
+    )
+    measured = np.clip(covered / np.diff(edges), 0, 1)
+    if not (measured > LEAST).any():
+        raise InputError(
+            f"nothing was measured between 1/d = {config.low} and {config.high} 1/Å; the pattern goes "
+            f"from {s[0]:.3g} to {s[-1]:.3g}"
+        )
+    mean = np.divide(integral, covered, out=np.zeros(config.bins), where=measured > LEAST)
+    root = np.sqrt(mean)
+    return np.stack([root / max(root.max(), 1e-12), np.where(measured > LEAST, measured, 0.0)])
 
 
 def collate(values: Sequence[Any], config: Config) -> dict[str, Tensor]:
-    """`pattern` (values, 2, bins), float32.
+    """`pattern` (values, 2, bins), float32: intensities, and the part of each bin that was measured.
 
     Raises:
         InputError: a pattern that cannot be used; the message gives its place in the list.
