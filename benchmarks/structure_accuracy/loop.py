@@ -23,7 +23,11 @@ class Model(Protocol):
         """What is kept of one structure between epochs; made once, outside of the time that is measured."""
         ...
 
-    def predict(self, prepared: Sequence[Any]) -> Tensor:
+    def batch(self, prepared: Sequence[Any]) -> Any:
+        """What the module takes of these structures."""
+        ...
+
+    def output(self, batch: Any) -> Tensor:
         """(structures,), in standard deviations from the mean of the training rows."""
         ...
 
@@ -78,7 +82,7 @@ def train(model: Model, parts: dict[str, Rows], settings: Settings, seed: int, n
         order = rng.permutation(len(gaps))
         for places in np.array_split(order, len(gaps) // settings.batch_size):
             wanted = torch.from_numpy((gaps[places] - mean) / spread)
-            loss = (model.predict([prepared["train"][i] for i in places]) - wanted).abs().mean()
+            loss = (model.output(model.batch([prepared["train"][i] for i in places])) - wanted).abs().mean()
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.module.parameters(), settings.clip)
@@ -100,5 +104,5 @@ def train(model: Model, parts: dict[str, Rows], settings: Settings, seed: int, n
 @torch.no_grad()
 def _predicted(model: Model, prepared: Sequence[Any], size: int = 256) -> np.ndarray:
     model.module.eval()
-    parts = [model.predict(prepared[i : i + size]) for i in range(0, len(prepared), size)]
+    parts = [model.output(model.batch(prepared[i : i + size])) for i in range(0, len(prepared), size)]
     return torch.cat(parts).numpy()

@@ -7,8 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 from comma_encoders.modality import get
+from pymatgen.core import Element, Structure
 from pymatgen.optimization.neighbors import find_points_in_spheres
 from torch import Tensor, nn
+
+ELEMENTS = tuple(Element.from_Z(z).symbol for z in range(1, 95))
+"""What matgl's models know."""
 
 
 class Comma:
@@ -26,9 +30,13 @@ class Comma:
         """The raw structure: graphs are made anew in every batch."""
         return structure
 
-    def predict(self, prepared: Sequence[Any]) -> Tensor:
+    def batch(self, prepared: Sequence[Any]) -> Any:
+        """What `collate` makes."""
+        return self._modality.collate(prepared, self._config)
+
+    def output(self, batch: Any) -> Tensor:
         """Standard deviations from the mean, (structures,)."""
-        out: Tensor = self.module(self._modality.collate(prepared, self._config))[:, 0]
+        out: Tensor = self.module(batch)[:, 0]
         return out
 
 
@@ -80,12 +88,97 @@ class CGCNN:
         edges = torch.from_numpy(np.stack([source[near], target[near]]))
         return torch.from_numpy(structure["numbers"]), edges, torch.from_numpy(distance[near].astype(np.float32))
 
-    def predict(self, prepared: Sequence[Any]) -> Tensor:
-        """Standard deviations from the mean, (structures,)."""
+    def batch(self, prepared: Sequence[Any]) -> tuple[Tensor, Tensor, Tensor, Tensor, int]:
+        """One graph of all."""
         counts = torch.tensor([len(numbers) for numbers, _, _ in prepared])
         shifts = counts.cumsum(0) - counts
         edges = torch.cat([e + shift for (_, e, _), shift in zip(prepared, shifts, strict=True)], dim=1)
         owner = torch.repeat_interleave(torch.arange(len(prepared)), counts)
         numbers, distance = (torch.cat([p[k] for p in prepared]) for k in (0, 2))
-        out: Tensor = self.module(numbers, edges, distance, owner, len(prepared))
+        return numbers, edges, distance, owner, len(prepared)
+
+    def output(self, batch: tuple[Tensor, Tensor, Tensor, Tensor, int]) -> Tensor:
+        """Standard deviations from the mean, (structures,)."""
+        out: Tensor = self.module(*batch)
         return out
+
+
+class _Matgl:
+    """A model of matgl (Ko et al. 2025, doi:10.1038/s41524-025-01742-y) on its own graphs, made once."""
+
+    def __init__(self, model: nn.Module, cutoff: float) -> None:
+        self.module = model
+        self._elements = model.element_types
+        self._cutoff = cutoff
+
+    def prepare(self, structure: Any) -> Any:
+        """Matgl's graph."""
+        from matgl.ext.pymatgen import Structure2Graph
+
+        crystal = Structure(structure["cell"], structure["numbers"], structure["positions"], coords_are_cartesian=True)
+        graph, lattice, _ = Structure2Graph(self._elements, self._cutoff).get_graph(crystal)
+        graph.pos = graph.frac_coords @ lattice[0]
+        graph.pbc_offshift = graph.pbc_offset @ lattice[0]
+        return graph
+
+    def batch(self, prepared: Sequence[Any]) -> Any:
+        """One graph of all."""
+        from torch_geometric.data import Batch
+
+        return Batch.from_data_list(prepared)
+
+    def output(self, batch: Any) -> Tensor:
+        """Standard deviations from the mean, (structures,)."""
+        state = torch.zeros(batch.num_graphs, 2)
+        out: Tensor = self.module(batch, state_attr=state)
+        return out.reshape(-1)
+
+
+class MEGNet(_Matgl):
+    """Chen et al. 2019, doi:10.1021/acs.chemmater.9b01294, with matgl's own sizes."""
+
+    CUTOFF = 5.0
+
+    def __init__(self, seed: int, **changes: Any) -> None:
+        torch.manual_seed(seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecations inside the library, at import
+            from matgl.models import MEGNet as Model
+        super().__init__(Model(cutoff=self.CUTOFF, element_types=ELEMENTS, **changes), self.CUTOFF)
+
+
+class M3GNet(_Matgl):
+    """Chen and Ong 2022, doi:10.1038/s43588-022-00349-3, with matgl's own sizes unless a width is given."""
+
+    CUTOFF = 5.0
+
+    def __init__(self, seed: int, width: int = 64) -> None:
+        torch.manual_seed(seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecations inside the library, at import
+            from matgl.models import M3GNet as Model
+        model = Model(
+            cutoff=self.CUTOFF,
+            element_types=ELEMENTS,
+            dim_node_embedding=width,
+            dim_edge_embedding=width,
+            units=width,
+        )
+        super().__init__(model, self.CUTOFF)
+
+    def batch(self, prepared: Sequence[Any]) -> Any:
+        """One graph of all, with its triplets."""
+        from matgl.graph._compute import compute_pair_vector_and_distance, create_line_graph
+
+        graph = super().batch(prepared)
+        vector, distance = compute_pair_vector_and_distance(graph.pos, graph.edge_index, graph.pbc_offshift)
+        line = create_line_graph(
+            graph.edge_index, distance, vector, graph.pbc_offshift, graph.num_nodes, self.module.threebody_cutoff
+        )
+        return graph, line
+
+    def output(self, batch: Any) -> Tensor:
+        """Standard deviations from the mean, (structures,)."""
+        graph, line = batch
+        out: Tensor = self.module(graph, l_g=line)
+        return out.reshape(-1)

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 from comma_encoders.errors import InputError
+from comma_encoders.modalities.structure import memory
 from comma_encoders.modalities.structure.coerce import coerce
 from comma_encoders.modalities.structure.config import Config
 from comma_encoders.modalities.structure.encoder import Encoder
 from comma_encoders.modalities.structure.graph import collate
-from comma_encoders.modalities.structure.guard import checked
+from comma_encoders.modalities.structure.guard import checked, completed, estimated_edges
+from comma_encoders.modalities.structure.neighbours import neighbours
 from comma_encoders.modality import examples
 from pymatgen.core import Lattice, Molecule, Structure
 
@@ -98,7 +100,48 @@ def test_the_good_one_passes():
 def test_too_many_edges_are_refused_before_the_search():
     big = {**GOOD, "numbers": np.full(2000, 11), "positions": np.random.default_rng(0).uniform(0, 20, (2000, 3))}
     with pytest.raises(InputError, match="max_edges"):
-        checked({**big, "cell": np.eye(3) * 20}, cutoff=15.0, max_edges=1_000_000)
+        checked({**big, "cell": np.eye(3) * 20}, Config(cutoff=15.0, max_edges=1_000_000))
+
+
+@pytest.mark.parametrize("periodic", [(True, True, True), (True, True, False), (False, False, False)])
+def test_edges_are_estimated_before_the_search(periodic):
+    grid = np.array(list(np.ndindex(9, 9, 9))) * 2.5
+    points, pbc = grid + np.random.default_rng(0).uniform(0, 0.3, grid.shape), np.array(periodic)
+    cell = completed(np.eye(3) * 22.5, pbc)
+    found = len(neighbours(points, cell, pbc, 5.0).source)
+    assert 0.5 < estimated_edges(points, cell, pbc, 5.0) / found < 2.5
+
+
+def test_a_structure_that_memory_does_not_hold_is_refused(monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 1000.0)
+    with pytest.raises(InputError, match=r"GiB to encode, 0\.0 GiB are free"):
+        collate([GOOD], Config())
+    monkeypatch.setattr(memory, "available", lambda: None)
+    assert collate([GOOD], Config())["count"] == 1
+
+
+def test_what_is_known_of_atoms_is_seen():
+    charged = {**GOOD, "charges": [1.0, -1.0]}
+    bound = {**GOOD, "bonds": [[0, 1, 2.0]]}
+    assert torch.pdist(encode(GOOD, charged, bound)).min() > 1e-4
+    features = collate([GOOD, charged, bound], Config())["known"]
+    np.testing.assert_array_equal(features[2:4], [[1, 1, 0, 0], [-1, 1, 0, 0]])
+    np.testing.assert_array_equal(features[4:], [[0, 0, 2, 1], [0, 0, 2, 1]])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"charges": [1.0]}, {"charges": [1.0, np.nan]}, {"bonds": [[0, 2, 1]]}, {"bonds": [[0, 0.5, 1]]}]
+)
+def test_charges_and_bonds_that_do_not_fit_are_refused(wrong):
+    with pytest.raises(InputError, match="have to be"):
+        collate([GOOD | wrong], Config())
+
+
+def test_charges_of_user_objects_are_taken():
+    salt = crystal()
+    salt.add_oxidation_state_by_element({"Na": 1, "Cl": -1})
+    np.testing.assert_array_equal(coerce(salt)["charges"], [1, -1])
+    assert "charges" not in coerce(crystal())
 
 
 def test_what_users_have_is_taken(tmp_path):

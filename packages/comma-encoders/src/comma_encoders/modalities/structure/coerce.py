@@ -10,10 +10,11 @@ import numpy as np
 from comma_encoders.errors import InputError
 
 
-def raw(numbers: Any, positions: Any, cell: Any, periodic: Any) -> dict[str, np.ndarray]:
-    """A raw structure: numbers (n,), positions (n, 3) Å, cell (3, 3) Å, periodic (3,)."""
+def raw(numbers: Any, positions: Any, cell: Any, periodic: Any, charges: Any = None) -> dict[str, np.ndarray]:
+    """A raw structure: numbers (n,), positions (n, 3) Å, cell (3, 3) Å, periodic (3,), charges (n,) where known."""
     pbc = np.broadcast_to(np.asarray(periodic, dtype=bool), (3,)).copy()
-    return {
+    known = {} if charges is None else {"charges": np.asarray(charges, dtype=np.float64).reshape(-1)}
+    return known | {
         "numbers": np.asarray(numbers, dtype=np.int64).reshape(-1),
         "positions": np.asarray(positions, dtype=np.float64).reshape(-1, 3),
         "cell": np.where(pbc[:, None], np.asarray(cell, dtype=np.float64).reshape(3, 3), 0.0),
@@ -29,7 +30,26 @@ def _from_pymatgen(structure: Any) -> dict[str, np.ndarray]:
         )
     lattice = getattr(structure, "lattice", None)
     cell = np.zeros((3, 3)) if lattice is None else lattice.matrix
-    return raw([s.specie.Z for s in structure], structure.cart_coords, cell, False if lattice is None else lattice.pbc)
+    numbers, charges = zip(*((s.specie.Z, getattr(s.specie, "oxi_state", None)) for s in structure), strict=True)
+    periodic = False if lattice is None else lattice.pbc
+    return raw(numbers, structure.cart_coords, cell, periodic, None if None in charges else charges)
+
+
+def _from_ase(atoms: Any) -> dict[str, np.ndarray]:
+    charges = atoms.get_initial_charges()
+    known = charges if np.any(charges) else None
+    return raw(atoms.get_atomic_numbers(), atoms.get_positions(), atoms.get_cell()[:], atoms.get_pbc(), known)
+
+
+def _from_rdkit(molecule: Any) -> dict[str, np.ndarray]:
+    if not molecule.GetNumConformers():
+        raise InputError("an RDKit molecule without coordinates; embed it first, e.g. with AllChem.EmbedMolecule")
+    atoms = list(molecule.GetAtoms())
+    positions = molecule.GetConformer().GetPositions()
+    bonds = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx(), b.GetBondTypeAsDouble()) for b in molecule.GetBonds()]
+    charges = [atom.GetFormalCharge() for atom in atoms]
+    value = raw([atom.GetAtomicNum() for atom in atoms], positions, np.zeros((3, 3)), False, charges)  # noqa: FBT003  periodic in no direction
+    return value | {"bonds": np.array(bonds, dtype=np.float64).reshape(-1, 3)}
 
 
 def _from_file(path: Path) -> dict[str, np.ndarray]:
@@ -48,7 +68,9 @@ def _from_file(path: Path) -> dict[str, np.ndarray]:
 
 
 def coerce(value: Any) -> dict[str, Any]:
-    """A raw structure from a pymatgen Structure or Molecule, ASE Atoms, PyG Data, a file's path, or a raw structure.
+    """A raw structure from a pymatgen, ASE, RDKit or PyG object, the path of a file, or a raw structure.
+
+    Oxidation states, initial or formal charges, and an RDKit molecule's bonds are kept.
 
     Raises:
         InputError: none of these, or a structure with shared sites.
@@ -60,20 +82,23 @@ def coerce(value: Any) -> dict[str, Any]:
     if hasattr(value, "is_ordered"):
         return _from_pymatgen(value)
     if hasattr(value, "get_atomic_numbers"):
-        return raw(value.get_atomic_numbers(), value.get_positions(), value.get_cell()[:], value.get_pbc())
+        return _from_ase(value)
+    if hasattr(value, "GetNumConformers"):
+        return _from_rdkit(value)
     if hasattr(value, "pos") and hasattr(value, "z"):
         cell = getattr(value, "cell", None)
         return raw(value.z, value.pos, np.zeros((3, 3)) if cell is None else cell, cell is not None)
     raise InputError(
-        f"cannot make a structure of {type(value).__name__}; give a pymatgen Structure or Molecule, ASE Atoms, PyG "
-        "Data, a path, or a mapping with numbers, positions, cell, periodic"
+        f"cannot make a structure of {type(value).__name__}; give a pymatgen Structure or Molecule, ASE Atoms, RDKit "
+        "molecule, PyG Data, a path, or a mapping with numbers, positions, cell, periodic"
     )
 
 
 def example(rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """A random crystal of 1 to 8 atoms, none nearer than 1.5 Å to another."""
+    """A random crystal of 1 to 8 atoms, none nearer than 1.5 Å to another; of every other one the charges are known."""
     n = int(rng.integers(1, 9))
     cell = 6.0 * np.eye(3) + rng.uniform(-0.5, 0.5, (3, 3))
     corners = np.array([(i, j, k) for i in range(2) for j in range(2) for k in range(2)])
     fractional = corners[rng.permutation(8)[:n]] / 2 + rng.uniform(0, 0.1, (n, 3))
-    return raw(rng.integers(1, 95, n), fractional @ cell, cell, True)  # noqa: FBT003  periodic in all directions
+    charges = rng.integers(-2, 3, n) if rng.random() < 0.5 else None
+    return raw(rng.integers(1, 95, n), fractional @ cell, cell, True, charges)  # noqa: FBT003  periodic in all directions

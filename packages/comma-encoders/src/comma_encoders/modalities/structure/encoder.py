@@ -11,6 +11,7 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from comma_encoders.modalities.structure.config import Config
 from comma_encoders.modalities.structure.density import Channels, density
@@ -71,18 +72,17 @@ class Round(nn.Module):
         self.send = nn.Linear(width, sent, bias=False)
         self.radial = nn.Parameter(torch.randn(config.splines, sent) / math.sqrt(EXPECTED))
         self.contract = Contraction(config.moments)
-        self.update = nn.Sequential(
-            nn.Linear(width + self.contract.width, 2 * width),
-            nn.SiLU(),
-            nn.Dropout(config.dropout),
-            nn.Linear(2 * width, width),
-        )
+        self.own = nn.Linear(width, 2 * width)
+        self.seen = nn.Linear(self.contract.width, 2 * width, bias=False)
+        self.update = nn.Sequential(nn.SiLU(), nn.Dropout(config.dropout), nn.Linear(2 * width, width))
 
     def forward(self, h: Float[Tensor, "atoms width"], edges: Geometry) -> Float[Tensor, "atoms width"]:
         """Add to each atom what it makes of its neighbourhood."""
         own = self.norm(h)
-        seen = self.contract(density(self.send(own), self.radial, edges, self.channels))
-        out: Tensor = h + self.update(torch.cat([own, seen], dim=1))
+        moments = density(self.send(own), self.radial, edges, self.channels)
+        # computed again in the backward pass: what it would keep is half of a step's memory, and takes little time
+        seen = checkpoint(self.contract, moments, use_reentrant=False, preserve_rng_state=False)
+        out: Tensor = h + self.update(self.own(own) + self.seen(seen))
         return out
 
 

@@ -16,7 +16,7 @@ from comma_encoders.modalities.structure.neighbours import neighbours
 
 def _graph(value: Any, config: Config) -> tuple[np.ndarray, ...]:
     """numbers, start, source, vector, known of one structure."""
-    numbers, positions, cell, periodic = checked(value, cutoff=config.cutoff, max_edges=config.max_edges)
+    numbers, positions, cell, periodic = checked(value, config)
     found = neighbours(positions, cell, periodic, config.cutoff)
     return numbers, found.start, found.source, found.vector.astype(np.float32), known(value, len(numbers))
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from comma_encoders.errors import InputError
+from comma_encoders.modalities.structure.config import Config
+from comma_encoders.modalities.structure.memory import check_room
 
 MIN_HEIGHT = 1.0
 """Å between opposite faces of the cell; a thinner cell makes the number of images explode."""
@@ -36,9 +38,21 @@ def completed(cell: np.ndarray, periodic: np.ndarray) -> np.ndarray:
     return out
 
 
-def estimated_edges(n: int, cell: np.ndarray, cutoff: float) -> float:
-    """Neighbour pairs to expect in a crystal of n atoms a cell, from its mean density."""
-    return n * (n / abs(np.linalg.det(cell))) * 4 / 3 * np.pi * cutoff**3
+def estimated_edges(positions: np.ndarray, cell: np.ndarray, periodic: np.ndarray, cutoff: float) -> float:
+    """Neighbour pairs to expect from the mean density, in both directions.
+
+    Args:
+        positions: (n, 3), Å.
+        cell: (3, 3), Å, completed.
+        periodic: (3,); along the other directions the atoms' extent, at least the cutoff, stands for the cell's.
+        cutoff: Å.
+    """
+    n = len(positions)
+    extent = np.ptp(positions @ np.linalg.inv(cell), axis=0)
+    lengths = np.where(periodic, 1.0, np.maximum(extent, cutoff))
+    density = n / (abs(np.linalg.det(cell)) * lengths.prod())
+    pairs = n * density * 4 / 3 * np.pi * cutoff**3
+    return float(pairs if periodic.any() else min(pairs, n * (n - 1)))
 
 
 def _arrays(value: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -78,21 +92,22 @@ def _check_values(numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray, 
         )
 
 
-def checked(value: Any, *, cutoff: float, max_edges: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def checked(value: Any, config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Arrays of a safe structure: numbers (n,), positions (n, 3) Å, cell (3, 3) Å without zero rows, periodic (3,).
 
     Raises:
         InputError: an array of another shape, a value that is not finite, an impossible atomic number, a flat cell,
-            or more neighbour pairs than `max_edges`.
+            more neighbour pairs than `max_edges`, or than memory holds.
     """
     numbers, positions, cell, periodic = _arrays(value)
     _check_shapes(numbers, positions, cell, periodic)
     _check_values(numbers, positions, cell, periodic)
     full = completed(cell, periodic)
-    edges = estimated_edges(len(numbers), full, cutoff) if periodic.all() else 0.0
-    if edges > max_edges:
+    edges = estimated_edges(positions, full, periodic, config.cutoff)
+    if edges > config.max_edges:
         raise InputError(
-            f"a structure of {len(numbers)} atoms would have about {edges:.3g} neighbour pairs within {cutoff} Å, more "
-            f"than max_edges = {max_edges}; is the cell in Å? Else raise max_edges or lower cutoff"
+            f"a structure of {len(numbers)} atoms would have about {edges:.3g} neighbour pairs within {config.cutoff} "
+            f"Å, more than max_edges = {config.max_edges}; is the cell in Å? Else raise max_edges or lower cutoff"
         )
+    check_room(len(numbers), edges, config)
     return numbers, positions, full, periodic

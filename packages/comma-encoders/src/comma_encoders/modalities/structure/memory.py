@@ -1,0 +1,49 @@
+"""How much memory a structure takes, told before it is taken."""
+
+from pathlib import Path
+
+from comma_encoders.errors import InputError
+from comma_encoders.modalities.structure.config import Config
+
+PER_EDGE = 240
+"""Bytes: the graph, the geometry, and what comes and goes while it is made."""
+MEMINFO = Path("/proc/meminfo")
+
+
+def needed(atoms: int, edges: float, config: Config, *, training: bool = False) -> float:
+    """Bytes that encoding takes at most, beyond the weights; compared with measurements in `large-cells.json`.
+
+    Args:
+        atoms: of all structures of a batch.
+        edges: of all, in both directions.
+        config: of the encoder.
+        training: whether a backward pass follows, for which every round keeps what it made.
+    """
+    sent = sum(config.moments)
+    moments = config.moments[0] + 3 * config.moments[1] + 5 * config.moments[2]
+    kept = 4 * (9 * config.width + sent + 2 * moments)
+    passing = 4 * (8 * config.width + 2 * sent + 4 * moments)
+    return PER_EDGE * edges + atoms * (passing + (config.layers * kept if training else 0))
+
+
+def available() -> float | None:
+    """Bytes of memory that are free on this machine; None where the system does not say."""
+    try:
+        lines = MEMINFO.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), None)
+
+
+def check_room(atoms: int, edges: float, config: Config) -> None:
+    """Refuse a structure that would not fit.
+
+    Raises:
+        InputError: with what it takes, what is there, and what to do.
+    """
+    free, taken = available(), needed(atoms, edges, config)
+    if free is not None and taken > free:
+        raise InputError(
+            f"a structure of {atoms} atoms with about {edges:.3g} neighbour pairs takes about {taken / 2**30:.1f} GiB "
+            f"to encode, {free / 2**30:.1f} GiB are free; take a smaller cutoff or cell, or a larger machine"
+        )
