@@ -11,9 +11,11 @@ from comma_encoders.errors import InputError
 
 
 def raw(numbers: Any, positions: Any, cell: Any, periodic: Any, charges: Any = None) -> dict[str, np.ndarray]:
-    """A raw structure: numbers (n,), positions (n, 3) Å, cell (3, 3) Å, periodic (3,), charges (n,) where known."""
+    """A raw structure: numbers (n,), positions (n, 3) Å, cell (3, 3) Å, periodic (3,), charges (n,) unless all zero."""
     pbc = np.broadcast_to(np.asarray(periodic, dtype=bool), (3,)).copy()
-    known = {} if charges is None else {"charges": np.asarray(charges, dtype=np.float64).reshape(-1)}
+    given = np.zeros(0) if charges is None else np.asarray(charges, dtype=np.float64).reshape(-1)
+    # ASE writes zeros where nobody has said anything
+    known = {"charges": given} if given.any() else {}
     return known | {
         "numbers": np.asarray(numbers, dtype=np.int64).reshape(-1),
         "positions": np.asarray(positions, dtype=np.float64).reshape(-1, 3),
@@ -36,9 +38,8 @@ def _from_pymatgen(structure: Any) -> dict[str, np.ndarray]:
 
 
 def _from_ase(atoms: Any) -> dict[str, np.ndarray]:
-    charges = atoms.get_initial_charges()
-    known = charges if np.any(charges) else None
-    return raw(atoms.get_atomic_numbers(), atoms.get_positions(), atoms.get_cell()[:], atoms.get_pbc(), known)
+    cell, charges = atoms.get_cell()[:], atoms.get_initial_charges()
+    return raw(atoms.get_atomic_numbers(), atoms.get_positions(), cell, atoms.get_pbc(), charges)
 
 
 def _from_rdkit(molecule: Any) -> dict[str, np.ndarray]:
