@@ -25,6 +25,12 @@ class Config:
     l = 0, 1, 2. The last two see angles; (96, 0, 0) sees distances only."""
     readout: Literal["mean", "sum", "attention"] = "mean"
     """How atoms become one vector; mean and attention do not change with the size of a supercell, sum is extensive."""
+    region: float = 0.0
+    """Å; after the last round the atoms of each box of about this side are pooled into a super-node, and these exchange
+    messages over `far`. 0 for no such round. The boxes begin at the cell's corner: see the deviations in
+    `large-cells.json`."""
+    far: float = 15.0
+    """Å; super-nodes further apart do not see each other."""
     dropout: float = 0.0
     """Share of an atom's update that is left out in training."""
     max_edges: int = 4_000_000

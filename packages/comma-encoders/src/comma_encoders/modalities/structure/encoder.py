@@ -86,6 +86,27 @@ class Round(nn.Module):
         return out
 
 
+class Far(nn.Module):
+    """Messages between regions: (atoms, width) -> (atoms, width)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.size = nn.Linear(1, config.width)
+        self.messages = Round(config)
+        self.back = nn.Linear(config.width, config.width)
+
+    def forward(self, h: Float[Tensor, "atoms width"], inputs: Inputs) -> Float[Tensor, "atoms width"]:
+        """Add to each atom what its region has heard."""
+        region, start = inputs["region"], inputs["far_start"]
+        count = torch.bincount(region, minlength=len(start) - 1).to(h.dtype)[:, None]
+        pooled = h.new_zeros(len(count), h.shape[1]).index_add(0, region, h) / count
+        graph = {name: inputs[f"far_{name}"] for name in ("start", "source", "vector")}
+        edges = geometry(graph, self.config.far, self.config.splines)
+        heard: Tensor = self.back(self.messages(pooled + self.size(count.log()), edges))
+        return h + heard[region]
+
+
 class Encoder(nn.Module):
     """Graph of atoms -> (structures, width). Invariant under rotation, reflection, translation, order of the atoms."""
 
@@ -96,6 +117,7 @@ class Encoder(nn.Module):
         self.species = nn.Embedding(119, config.width)
         self.known = nn.Linear(FEATURES, config.width, bias=False)
         self.rounds = nn.ModuleList(Round(config) for _ in range(config.layers))
+        self.far = Far(config) if config.region else None
         self.norm = nn.LayerNorm(config.width)
         self.readout = Readout(config.width, config.readout)
 
@@ -105,6 +127,8 @@ class Encoder(nn.Module):
         h = self.species(inputs["numbers"]) + self.known(inputs["known"])
         for messages in self.rounds:
             h = messages(h, edges)
+        if self.far is not None:
+            h = self.far(h, inputs)
         vectors: Tensor = self.norm(h)
         return vectors
 

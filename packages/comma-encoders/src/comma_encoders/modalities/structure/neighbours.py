@@ -94,7 +94,9 @@ def _large(points: np.ndarray, cell: np.ndarray, periodic: np.ndarray, cutoff: f
     return found, float(distance.min()) if len(distance) else np.inf
 
 
-def neighbours(positions: np.ndarray, cell: np.ndarray, periodic: np.ndarray, cutoff: float) -> Neighbours:
+def neighbours(
+    positions: np.ndarray, cell: np.ndarray, periodic: np.ndarray, cutoff: float, *, least: float = MIN_DISTANCE
+) -> Neighbours:
     """All pairs of atoms, with periodic images, at most `cutoff` Å apart; an atom is not its own neighbour.
 
     Args:
@@ -102,13 +104,14 @@ def neighbours(positions: np.ndarray, cell: np.ndarray, periodic: np.ndarray, cu
         cell: (3, 3), Å, without zero rows (see `guard.completed`).
         periodic: (3,).
         cutoff: Å.
+        least: Å; nearer atoms are refused.
 
     Raises:
-        InputError: two atoms nearer than `MIN_DISTANCE`.
+        InputError: two atoms nearer than `least`.
     """
     search = _small if len(positions) < LARGE else _large
     points = np.ascontiguousarray(positions, dtype=np.float64)
-    found, least = search(points, np.ascontiguousarray(cell, dtype=np.float64), periodic, float(cutoff))
-    if least < MIN_DISTANCE:
-        raise InputError(f"two atoms of a structure are less than {MIN_DISTANCE} Å apart; repair or drop it")
+    found, nearest = search(points, np.ascontiguousarray(cell, dtype=np.float64), periodic, float(cutoff))
+    if nearest < least:
+        raise InputError(f"two atoms of a structure are less than {least} Å apart; repair or drop it")
     return found
