@@ -70,11 +70,11 @@ def blurred(grey: np.ndarray, width: float) -> np.ndarray:
     reach = min(int(np.ceil(3 * width)), min(grey.shape) - 1)
     if reach == 0:
         return grey
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
-    for axis in (0, 1):
-        padded = np.pad(grey, [(reach, reach) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
-        slices = (padded.take(range(k, k + grey.shape[axis]), axis) * t for k, t in enumerate(taps / taps.sum()))
-        grey = np.asarray(sum(slices), dtype=np.float32)
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2).astype(np.float32)
+    for _ in range(2):  # along columns, turned over, along rows, turned back
+        padded = np.pad(grey, [(reach, reach), (0, 0)], mode="edge")
+        slices = (padded[k : k + len(grey)] * t for k, t in enumerate(taps / taps.sum()))
+        grey = np.asarray(sum(slices)).T
     return grey
 
 

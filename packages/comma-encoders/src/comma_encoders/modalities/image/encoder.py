@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from comma_encoders.errors import UsageError
 from comma_encoders.modalities.image import backbone
 from comma_encoders.modalities.image.config import Config
 from comma_encoders.modalities.image.pixels import SCALES
@@ -22,6 +23,7 @@ class Encoder(nn.Module):
         self.backbone = backbone.create(config)
         backbone.check_pooling(config.pooling, self.backbone, config.backbone)
         self.pooling = config.pooling
+        self.dropping = config.patch_drop > 0
         self.width = backbone.width(self.backbone, config.pooling)
         self.scale = nn.Sequential(nn.Linear(SCALES, self.width), nn.GELU(), nn.Linear(self.width, self.width))
 
@@ -38,6 +40,10 @@ class Encoder(nn.Module):
         Raises:
             UsageError: the encoder is in training mode and drops patches.
         """
+        if self.training and self.dropping:
+            raise UsageError(
+                "image: some patches are dropped in training, so there is no map; call encoder.eval() first"
+            )
         return backbone.patch_map(self.backbone, self._features(inputs))
 
     def _features(self, inputs: Inputs) -> Tensor:

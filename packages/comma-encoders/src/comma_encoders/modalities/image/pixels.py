@@ -53,7 +53,11 @@ def scaled(pixels: np.ndarray) -> np.ndarray:
         (height, width), float32, from -1.5 to 1.5.
     """
     low, high = np.percentile(pixels, [0.5, 99.5])
-    return np.clip((pixels - low) / max(high - low, 1e-12) * 2 - 1, -1.5, 1.5).astype(np.float32)
+    out = np.empty(pixels.shape, np.float32)
+    np.subtract(pixels, low, out=out, casting="unsafe")  # in double precision, block by block: no large copy
+    out *= 2 / max(high - low, 1e-12)
+    out -= 1
+    return np.clip(out, -1.5, 1.5, out=out)
 
 
 def centred(pixels: np.ndarray, side: int) -> np.ndarray:
