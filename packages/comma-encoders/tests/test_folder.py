@@ -8,7 +8,10 @@ import pytest
 import torch
 from comma_encoders.errors import InputError, UsageError
 from comma_encoders.folder import load, read_manifest, save
+from comma_encoders.modality import examples, get
 from comma_encoders.model import AlignedModel
+from comma_encoders.rawjson import from_json
+from safetensors.torch import load_file, save_file
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def test_one_flipped_bit_anywhere_is_refused(folder):
         if path.name == "manifest.json":
             continue
         whole = path.read_bytes()
-        for _ in range(20):
+        for _ in range(15):
             at, bit = int(rng.integers(len(whole))), 1 << int(rng.integers(8))
             path.write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
             with pytest.raises(InputError, match=path.name):
@@ -66,15 +69,15 @@ def test_a_damaged_manifest_is_refused(folder, content):
         load(folder)
 
 
-def _reseal(folder, edit):
-    """Change the config and make the hashes right again, as another version of the package would."""
+def _reseal(folder, edit, file="config.json"):
+    """Change a file and make the hashes right again, as another version of the package would."""
     import hashlib
 
-    config = json.loads((folder / "config.json").read_text())
-    edit(config)
-    (folder / "config.json").write_text(json.dumps(config))
+    content = json.loads((folder / file).read_text())
+    edit(content)
+    (folder / file).write_text(json.dumps(content))
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["sha256"]["config.json"] = hashlib.sha256((folder / "config.json").read_bytes()).hexdigest()
+    manifest["sha256"][file] = hashlib.sha256((folder / file).read_bytes()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
@@ -112,3 +115,121 @@ def test_a_loaded_model_is_in_evaluation_mode(folder):
     model = load(folder)
     assert not model.training
     assert torch.equal(model.encode("composition", ["NaCl"]), model.encode("composition", ["NaCl"]))
+
+
+# --- known answers
+
+
+def _perturbed(folder, by):
+    """Weights that are a little off, with hashes that fit: what a changed dependency or driver would do."""
+    import hashlib
+
+    weights = load_file(folder / "model.safetensors")
+    generator = torch.Generator().manual_seed(0)
+    changed = {
+        k: w + by * w.std() * torch.randn(w.shape, generator=generator) if k.endswith("linear.weight") else w
+        for k, w in weights.items()
+    }
+    save_file(changed, folder / "model.safetensors")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"]["model.safetensors"] = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    ("by", "fp32", "bf16"),
+    [(1e-4, True, True), (0.05, False, True), (1.0, False, False)],
+    ids=["tiny", "small", "large"],
+)
+def test_other_vectors_than_at_saving_are_refused_beyond_rounding(folder, by, fp32, bf16):
+    _perturbed(folder, by)
+    for precision, passes in (("fp32", fp32), ("bf16", bf16)):
+        if passes:
+            assert load(folder, precision=precision).precision == precision
+        else:
+            with pytest.raises(
+                InputError, match=rf"other (composition|text) vectors.*cosine 0\.\d+.*{precision} on cpu"
+            ):
+                load(folder, precision=precision)
+    load(folder, verify=False)
+
+
+def test_the_message_names_the_versions_that_differ(folder):
+    def edit(known):
+        known["versions"]["torch"] = "1.0"
+        known["answers"]["text"]["vectors"][0][0] += 1
+
+    _reseal(folder, edit, "known.json")
+    with pytest.raises(InputError, match=r"other text vectors.*torch 1\.0 -> ") as caught:
+        load(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_modality_is_asked_with_its_own_values(saved):
+    known = json.loads((saved / "known.json").read_text())
+    assert set(known["answers"]) == {"composition", "text"}
+    assert all(len(answer["values"]) == len(answer["vectors"]) == 2 for answer in known["answers"].values())
+    assert from_json(known["answers"]["text"]["values"])[0] == tuple(examples("text", 1)[0])
+
+
+def test_known_answers_cannot_be_left_out(folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["sha256"]["known.json"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=r"no known answers"):
+        load(folder)
+
+
+def test_a_folder_of_format_1_loads_without_them(folder):
+    (folder / "known.json").unlink()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["sha256"]["known.json"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    _reseal(folder, lambda c: c.update(format=1))
+    load(folder)
+
+
+def test_a_model_that_gives_nan_is_not_saved(tmp_path):
+    model = AlignedModel.create("composition")
+    with torch.no_grad():
+        model.heads["composition"].linear.bias.fill_(torch.nan)
+    with pytest.raises(InputError, match="composition vectors that are not finite"):
+        save(model, tmp_path / "m")
+
+
+def test_fields_of_an_old_folder_keep_their_old_meaning(tmp_path):
+    old = AlignedModel({"composition": get("composition").Config(features="plain")})
+    save(old, tmp_path / "m")
+    _reseal(tmp_path / "m", lambda c: c["modalities"]["composition"].pop("features"))
+    again = load(tmp_path / "m")
+    assert again.configs["composition"].features == "plain"
+    assert torch.equal(again.encode("composition", ["NaCl"]), old.encode("composition", ["NaCl"]))
+
+
+def test_weights_of_another_version_are_refused_with_both_versions(tmp_path):
+    save(AlignedModel({"composition": get("composition").Config(features="plain")}), tmp_path / "m")
+
+    def edit(config):
+        config["comma_encoders"] = "0.0.9"
+        config["modalities"]["composition"]["features"] = "ward"
+
+    _reseal(tmp_path / "m", edit)
+    with pytest.raises(InputError, match=r"saved by comma-encoders 0\.0\.9.*under comma-encoders \d"):
+        load(tmp_path / "m")
+
+
+def test_what_the_maker_said_survives_loading_and_saving(saved, tmp_path):
+    save(load(saved), tmp_path / "again")
+    assert read_manifest(tmp_path / "again")["data"] == {"name": "toy"}
+
+
+def test_a_device_that_is_not_here_is_told(saved):
+    with pytest.raises(UsageError, match="available are auto, cpu"):
+        load(saved, device="abacus")
+    assert load(saved, device="auto").device.type in ("cpu", "cuda", "mps")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_gpu_gives_the_known_answers(saved, precision):
+    assert load(saved, device="cuda", precision=precision).device.type == "cuda"

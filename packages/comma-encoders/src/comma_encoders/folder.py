@@ -111,8 +111,8 @@ def _verify(folder: Path) -> None:
 def _config(name: str, content: Mapping[str, Any], folder: Path) -> Any:
     """A modality's config, with the files that it names found in the folder."""
     modality = get(name)
-    known = {f.name for f in fields(modality.Config)}
-    unknown = sorted(set(content) - known)
+    settings = {f.name for f in fields(modality.Config)}
+    unknown = sorted(set(content) - settings)
     if unknown:
         raise InputError(f"{folder}: {name} has no setting {unknown[0]!r} in comma-encoders {__version__}; upgrade it")
     stated = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}  # JSON has no tuples

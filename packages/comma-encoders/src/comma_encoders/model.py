@@ -1,7 +1,6 @@
 """The aligned model: an encoder and a projection head for each modality, in one space."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from comma_encoders import imputer_fit
-from comma_encoders.encoding import WINDOW, Encoded, Way, encode
+from comma_encoders.encoding import WINDOW, Encoded, Way, encode, evaluating, joined
 from comma_encoders.errors import InputError, UsageError
 from comma_encoders.head import Head
 from comma_encoders.imputer import Imputed, Imputer, Vectors, side_by_side
@@ -190,7 +189,7 @@ class AlignedModel(nn.Module):
         """As `encode`, but a value that cannot be encoded is reported in the result and does not stop the others."""
         if modality not in self.configs:
             raise UsageError(f"this model has no modality {modality!r}; it has {', '.join(self.configs)}")
-        if isinstance(values, str | bytes | Path | Mapping) or not isinstance(values, Iterable):
+        if is_one(modality, values):
             raise UsageError(f"give a list of {modality} values, not one {type(values).__name__}: [value]")
         total = len(values) if isinstance(values, Sized) else None
         way = self._way(modality, coerce=get(modality).coerce)
@@ -231,14 +230,14 @@ class AlignedModel(nn.Module):
                 "several modalities and of which it may learn; it takes seconds, and `save` keeps it"
             )
         encoded = {name: self._known(name, side) for name, side in known.items()}
-        with torch.no_grad():
-            return self.imputer.to(self.device).impute(side_by_side(encoded), target)
+        return self.imputer.to(self.device).impute(side_by_side(encoded), target)
 
-    def fit_imputer(self, embedded: Mapping[str, Embedded], *, seed: int = 0) -> None:
+    def fit_imputer(self, embedded: Mapping[str, Embedded | Vectors], *, seed: int = 0) -> None:
         """Give the model an imputer learnt from vectors that it gave to samples with several modalities.
 
         Args:
-            embedded: what `embed` gave; never of samples on which imputation is to be judged.
+            embedded: what `embed` gave, or modality -> vectors whose row i belongs to sample i; never of samples on
+                which imputation is to be judged.
             seed: of the folds within which its uncertainty is compared.
 
         Raises:
@@ -271,6 +270,8 @@ class AlignedModel(nn.Module):
                 raise UsageError(f"one side of a similarity has one modality, not {', '.join(side) or 'none'}")
             ((name, values),) = side.items()
             return self.encode(name, values)
+        if not isinstance(side, Tensor | np.ndarray):
+            raise UsageError(f"a side of a similarity is {{modality: values}}, or vectors; got a {type(side).__name__}")
         return self._unit(torch.as_tensor(side))
 
     def _known(self, name: str, side: Embedded | Vectors | Sequence[Any]) -> Embedded | Vectors:
@@ -287,19 +288,14 @@ class AlignedModel(nn.Module):
         return functional.normalize(z.float(), dim=1)
 
 
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and back to training if the module was in it."""
-    training = module.training
-    if training:
-        module.eval()
+def is_one(modality: str, values: Any) -> bool:
+    """Whether one value was given instead of a list; some values, such as structures, can themselves be iterated."""
+    if isinstance(values, list | tuple | Iterator | np.ndarray):
+        return False
+    if isinstance(values, str | bytes | Path | Mapping) or not isinstance(values, Iterable):
+        return True
     try:
-        yield
-    finally:
-        if training:
-            module.train()
-
-
-def joined(parts: Sequence[Embedded]) -> Embedded:
-    """Vectors of one modality, window after window."""
-    return Embedded(z=torch.cat([part.z for part in parts]), rows=torch.cat([part.rows for part in parts]))
+        get(modality).coerce(values)
+    except InputError:
+        return False
+    return True
