@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import torch
 
-from benchmarks.suite import data, loss, startup, structure
+from benchmarks.suite import data, image, loss, startup, structure, text
 from benchmarks.suite.crystals import Crystals, collections
 from benchmarks.suite.measure import Measurement
 
@@ -13,7 +13,12 @@ THREADS = 2
 
 Measure = Callable[[], Iterator[Measurement]]
 
-FREE: Mapping[str, Measure] = {"help": startup.measure, "loss": loss.measure}
+FREE: Mapping[str, Measure] = {
+    "help": startup.measure,
+    "loss": loss.measure,
+    "image": image.measure,
+    "text": text.measure,
+}
 """Measurements that need no crystals."""
 ON_CRYSTALS: Mapping[str, Callable[[Crystals], Iterator[Measurement]]] = {
     "build": data.measure_build,

@@ -18,7 +18,7 @@ from comma_encoders.model import AlignedModel
 HERE = Path(__file__).parent / f"v{comma_data.__version__}"
 CHOSEN = ("tb-nacl", "tb-tio2-rutile", "tb-srtio3")
 SMALL = {
-    "structure": {"width": 8, "layers": 1, "splines": 8},
+    "structure": {"width": 8, "layers": 1, "splines": 8, "moments": (4, 2, 2)},
     "text": {"width": 8, "heads": 2, "token_layers": 1},
     "composition": {"width": 8, "layers": 1},
 }

@@ -9,14 +9,13 @@ from comma_encoders.modalities.composition.config import Config
 from comma_encoders.modalities.composition.elements import collate
 from comma_encoders.modalities.composition.encoder import Encoder
 from comma_encoders.modalities.composition.properties import (
-    PLAIN,
     PROPERTIES,
     SYMBOLS,
     property_table,
     raw_table,
     valence,
 )
-from comma_encoders.modalities.composition.statistics import plain, ward
+from comma_encoders.modalities.composition.statistics import ward
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Element, Species
@@ -30,7 +29,7 @@ def fractions(formula):
 
 
 def of(name, element):
-    return raw_table((name,))[SYMBOLS.index(element), 0]
+    return raw_table()[:, [list(PROPERTIES).index(name)]][SYMBOLS.index(element), 0]
 
 
 @pytest.mark.parametrize(
@@ -48,14 +47,9 @@ def of(name, element):
     ],
 )
 def test_statistics_are_those_computed_by_hand(formula, name, expected):
-    table = torch.from_numpy(np.nan_to_num(raw_table((name,))))
+    table = torch.from_numpy(np.nan_to_num(raw_table()[:, [list(PROPERTIES).index(name)]]))
     found = ward(fractions(formula), table)[0].tolist()
     assert found == pytest.approx(expected, rel=1e-5, abs=1e-5), STATISTICS
-
-
-def test_the_old_statistics_are_those_computed_by_hand():
-    table = torch.from_numpy(raw_table(("row",)))
-    assert plain(fractions("Fe2O3"), table)[0].tolist() == pytest.approx([2.8, np.sqrt(0.96), 2, 4], abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -105,11 +99,6 @@ def test_the_table_travels_with_the_weights():
         old.table += 1
     new.load_state_dict(old.state_dict())
     assert torch.equal(new.table, old.table)
-
-
-def test_models_from_before_keep_their_features():
-    assert Config.BEFORE == {"features": "plain"}
-    assert Encoder(Config(**Config.BEFORE)).table.shape == (118, len(PLAIN)) == (118, 13)
 
 
 amounts = st.dictionaries(st.sampled_from(SYMBOLS), st.floats(0.01, 100), min_size=1, max_size=6)

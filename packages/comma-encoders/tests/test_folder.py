@@ -180,13 +180,10 @@ def test_known_answers_cannot_be_left_out(folder):
         load(folder)
 
 
-def test_a_folder_of_format_1_loads_without_them(folder):
-    (folder / "known.json").unlink()
-    manifest = json.loads((folder / "manifest.json").read_text())
-    del manifest["sha256"]["known.json"]
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    _reseal(folder, lambda c: c.update(format=1))
-    load(folder)
+def test_a_model_of_the_first_format_is_refused_with_what_to_do(folder):
+    _reseal(folder, lambda c: c.update(format=1, comma_encoders="0.1.0"))
+    with pytest.raises(InputError, match=r"saved by comma-encoders 0\.1\.0.*comma-encoders<0\.2"):
+        load(folder)
 
 
 def test_a_model_that_gives_nan_is_not_saved(tmp_path):
@@ -197,24 +194,15 @@ def test_a_model_that_gives_nan_is_not_saved(tmp_path):
         save(model, tmp_path / "m")
 
 
-def test_fields_of_an_old_folder_keep_their_old_meaning(tmp_path):
-    old = AlignedModel({"composition": get("composition").Config(features="plain")})
-    save(old, tmp_path / "m")
-    _reseal(tmp_path / "m", lambda c: c["modalities"]["composition"].pop("features"))
-    again = load(tmp_path / "m")
-    assert again.configs["composition"].features == "plain"
-    assert torch.equal(again.encode("composition", ["NaCl"]), old.encode("composition", ["NaCl"]))
-
-
 def test_weights_of_another_version_are_refused_with_both_versions(tmp_path):
-    save(AlignedModel({"composition": get("composition").Config(features="plain")}), tmp_path / "m")
+    save(AlignedModel({"composition": get("composition").Config(layers=1)}), tmp_path / "m")
 
     def edit(config):
-        config["comma_encoders"] = "0.0.9"
-        config["modalities"]["composition"]["features"] = "ward"
+        config["comma_encoders"] = "0.2.99"
+        config["modalities"]["composition"]["layers"] = 2
 
     _reseal(tmp_path / "m", edit)
-    with pytest.raises(InputError, match=r"saved by comma-encoders 0\.0\.9.*under comma-encoders \d"):
+    with pytest.raises(InputError, match=r"saved by comma-encoders 0\.2\.99.*under comma-encoders \d"):
         load(tmp_path / "m")
 
 

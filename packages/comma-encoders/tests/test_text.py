@@ -1,7 +1,11 @@
 """The tokenizer reads chemistry; the encoder reads steps."""
 
+import hashlib
+import time
+
 import pytest
 from comma_encoders.errors import InputError, UsageError
+from comma_encoders.folder import load, read_manifest, save
 from comma_encoders.modalities.text import vocabulary
 from comma_encoders.modalities.text.coerce import coerce, sentences
 from comma_encoders.modalities.text.config import Config
@@ -10,7 +14,8 @@ from comma_encoders.modalities.text.lexer import lexemes
 from comma_encoders.modalities.text.steps import collate, encoded
 from comma_encoders.modalities.text.tokenizer import SHIPPED, Tokenizer
 from comma_encoders.modality import examples
-from hypothesis import given
+from comma_encoders.model import AlignedModel
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Element
 
@@ -41,6 +46,7 @@ def test_the_elements_are_those_of_pymatgen():
     assert [Element.from_Z(z).symbol for z in range(1, 119)] == list(ELEMENTS)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from([e for e in ELEMENTS[:94] if not Element(e).is_noble_gas]),
@@ -91,10 +97,18 @@ def test_context_decides(step, symbols):
     assert [symbol for symbol, _ in lexemes(step)] == symbols
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_read(text):
     tokenizer = Tokenizer.load(SHIPPED)
     assert all(0 <= token < len(tokenizer) for token, _ in tokenizer.encode(text))
+
+
+@pytest.mark.parametrize("text", ["(" * 20_000 + ")" * 20_000, "H2O" * 8_000, "9" * 400, "1," * 8_000, "a" * 100_000])
+def test_hostile_texts_cost_time_in_proportion_to_their_length(text):
+    start = time.process_time()
+    collate([(text,)], Config())
+    assert time.process_time() - start < 20
 
 
 def test_plain_words_never_become_unknown():
@@ -108,6 +122,30 @@ def test_a_vocabulary_is_reproducible_and_bounded():
     assert vocabulary.learn(texts) == vocabulary.learn(texts[::-1])
     assert "boule" in vocabulary.learn(texts)
     assert len(vocabulary.learn(texts, size=len(vocabulary.base()) + 1)) == len(vocabulary.base()) + 1
+
+
+def test_what_not_all_sets_teach_is_left_out():
+    one, other = ["Anneal the boule.", "Slice the boule."], ["Anneal the quartzite.", "Slice the quartzite."]
+    both = [*one, *other]
+    assert "boule" in vocabulary.learn(both)
+    assert "boule" in vocabulary.learn_in_all([one, both])
+    assert vocabulary.learn_in_all([one, other]) == vocabulary.base()
+
+
+def test_placeholders_are_one_symbol():
+    assert [symbol for symbol, _ in lexemes("Mix [compound], ([target]).")] == [
+        *("mix", "[compound]", ",", "(", "[target]", ")", "."),
+    ]
+
+
+def test_the_folder_of_a_model_holds_the_hash_of_its_vocabulary(tmp_path):
+    own = tmp_path / "own.txt"
+    Tokenizer([*vocabulary.base(), "boule"]).save(own)
+    save(AlignedModel({"text": Config(vocabulary=str(own), width=8, heads=2)}, dim=4), tmp_path / "model")
+    expected = hashlib.sha256(own.read_bytes()).hexdigest()
+    assert read_manifest(tmp_path / "model")["sha256"]["text-vocabulary.txt"] == expected
+    own.unlink()
+    assert load(tmp_path / "model").encode("text", ["Anneal the boule."]).shape == (1, 4)
 
 
 def test_the_shipped_vocabulary_begins_with_the_base():
@@ -150,8 +188,6 @@ def rows_of(inputs):
 
 
 def test_the_order_of_steps_is_seen():
-    from comma_encoders.model import AlignedModel
-
     z = AlignedModel.create("text").encode("text", [("Heat.", "Grind."), ("Grind.", "Heat.")])
     assert (z[0] - z[1]).norm() > 1e-3
 

@@ -5,9 +5,6 @@ model.safetensors   weights
 known.json          values of each modality, and the vectors that the model gave them; asked again when it is loaded
 <modality>-<field>  files that a config names, such as the vocabulary
 manifest.json       sha256 of each of these, and what the trainer says of data and split; written last
-
-Format 1 had no known answers and no imputer. A config field that a folder lacks was added later; it takes the value
-that its class states in `BEFORE`, where the default is another.
 """
 
 import hashlib
@@ -29,7 +26,6 @@ from comma_encoders.modality import get
 from comma_encoders.model import AlignedModel
 
 FORMAT = 2
-READABLE = (1, 2)
 
 
 def _sha256(path: Path) -> str:
@@ -116,7 +112,7 @@ def _config(name: str, content: Mapping[str, Any], folder: Path) -> Any:
     if unknown:
         raise InputError(f"{folder}: {name} has no setting {unknown[0]!r} in comma-encoders {__version__}; upgrade it")
     stated = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}  # JSON has no tuples
-    config = modality.Config(**{**getattr(modality.Config, "BEFORE", {}), **stated})
+    config = modality.Config(**stated)
     kept = {key: str(folder / Path(str(content[key])).name) for key in modality.files(config)}
     return replace(config, **kept)
 
@@ -134,11 +130,16 @@ def read_config(folder: Path) -> dict[str, Any]:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{folder}/config.json is damaged: {error}") from error
-    found = config.get("format") if isinstance(config, dict) else None
-    if found not in READABLE:
+    found, origin = (config.get("format"), config.get("comma_encoders")) if isinstance(config, dict) else (None, None)
+    if found == 1:
         raise InputError(
-            f"{folder} has format {found}; comma-encoders {__version__} reads {' and '.join(map(str, READABLE))}. "
-            "Remedy: pip install --upgrade comma-encoders"
+            f"{folder} was saved by comma-encoders {origin}, whose encoders 0.2 has replaced; load it with "
+            "pip install 'comma-encoders<0.2', or train it again"
+        )
+    if found != FORMAT:
+        raise InputError(
+            f"{folder} has format {found}; comma-encoders {__version__} reads {FORMAT}. Remedy: pip install --upgrade "
+            "comma-encoders"
         )
     return dict(config)
 
@@ -176,7 +177,7 @@ def load(
     model.to(device_of(device)).eval()
     model.precision = precision
     model.about = {key: value for key, value in read_manifest(folder).items() if key != "sha256"}
-    if verify and config["format"] > 1:
+    if verify:
         known.check(model, _answers(folder), str(folder))
     return model
 

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from comma_encoders.modalities.composition.config import Config
-from comma_encoders.modalities.composition.properties import PLAIN, property_table
-from comma_encoders.modalities.composition.statistics import plain, ward
+from comma_encoders.modalities.composition.properties import property_table
+from comma_encoders.modalities.composition.statistics import STATISTICS, ward
 from comma_encoders.types import Inputs
 
 
@@ -20,11 +20,9 @@ class Encoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.width = config.width
-        simple = config.features == "plain"
-        self.statistics, per_property = (plain, 4) if simple else (ward, 6)
         # kept with the weights: a trained model must not change with pymatgen's table
-        self.register_buffer("table", property_table(PLAIN) if simple else property_table())
-        widths = [118 + per_property * self.table.shape[1], *[config.width] * config.layers]
+        self.register_buffer("table", property_table())
+        widths = [118 + STATISTICS * self.table.shape[1], *[config.width] * config.layers]
         blocks = [
             nn.Sequential(nn.Linear(a, b), nn.LayerNorm(b), nn.GELU(), nn.Dropout(config.dropout))
             for a, b in pairwise(widths)
@@ -35,6 +33,6 @@ class Encoder(nn.Module):
         """Encode what `elements.collate` made."""
         fractions = inputs["fractions"]
         # the square root lifts dopants, whose fractions are small but decisive
-        features = torch.cat([fractions.sqrt(), self.statistics(fractions, self.table)], dim=1)
+        features = torch.cat([fractions.sqrt(), ward(fractions, self.table)], dim=1)
         vectors: Tensor = self.network(features)
         return vectors

@@ -70,9 +70,7 @@ PROPERTIES: Mapping[str, Callable[[Element], float | None]] = MappingProxyType(
         **{f"unfilled {kind} places": unfilled(kind) for kind in ("p", "d", "f")},
     }
 )
-"""Name -> function of the element; None, NaN or a KeyError where pymatgen knows nothing. The first 13 are `PLAIN`."""
-
-PLAIN = tuple(PROPERTIES)[:13]
+"""Name -> function of the element; None, NaN or a KeyError where pymatgen knows nothing."""
 
 
 def value(name: str, element: Element) -> float:
@@ -84,15 +82,15 @@ def value(name: str, element: Element) -> float:
     return np.nan if known is None else float(known)
 
 
-def raw_table(names: tuple[str, ...] = tuple(PROPERTIES)) -> Float[np.ndarray, "118 properties"]:
+def raw_table() -> Float[np.ndarray, "118 properties"]:
     """The properties in their units; NaN where unknown."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pymatgen warns of each unknown value
-        return np.array([[value(name, Element(symbol)) for name in names] for symbol in SYMBOLS])
+        return np.array([[value(name, Element(symbol)) for name in PROPERTIES] for symbol in SYMBOLS])
 
 
-def property_table(names: tuple[str, ...] = tuple(PROPERTIES)) -> Float[Tensor, "118 properties"]:
+def property_table() -> Float[Tensor, "118 properties"]:
     """The properties standardised over the elements; an unknown one is the mean, 0."""
-    table = raw_table(names)
+    table = raw_table()
     table = (table - np.nanmean(table, axis=0)) / np.nanstd(table, axis=0)
     return torch.from_numpy(np.nan_to_num(table, nan=0.0).astype(np.float32))

@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 Fractions = Float[Tensor, "n 118"]
+STATISTICS = 6
+"""Of each property."""
 Table = Float[Tensor, "118 p"]
 
 
@@ -30,10 +32,3 @@ def ward(fractions: Fractions, table: Table) -> Float[Tensor, "n 6*p"]:
     deviation = (fractions[:, :, None] * (table - mean[:, None, :]).abs()).sum(dim=1)
     low, high = extremes(fractions, table)
     return torch.cat([mean, deviation, low, high, high - low, mode(fractions, table)], dim=1)
-
-
-def plain(fractions: Fractions, table: Table) -> Float[Tensor, "n 4*p"]:
-    """Mean, standard deviation, minimum, maximum of each property."""
-    mean = fractions @ table
-    spread = (fractions @ table**2 - mean**2).clamp(min=0).add(1e-8).sqrt()
-    return torch.cat([mean, spread, *extremes(fractions, table)], dim=1)

@@ -8,7 +8,12 @@ Tuned = Literal["all", "top", "nothing"]
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A transformer over the tokens of each step, and one over the steps."""
+    """A transformer over the tokens of each step, and one over the steps.
+
+    With `pretrained`, an encoder of Hugging Face reads the tokens: from a folder with config.json, a tokenizer and
+    safetensors weights, or by its name on the hub. Its config.json alone gives random weights; a saved model holds that
+    and the tokenizer, and the weights are then its own.
+    """
 
     __pydantic_config__ = {"extra": "forbid", "use_attribute_docstrings": True}  # noqa: RUF012  read by pydantic
 
@@ -29,10 +34,8 @@ class Config:
     dropout: float = 0.1
     """Share of hidden channels left out in training."""
     pretrained: str = ""
-    """A Hugging Face encoder in place of the layers within a step: `name` or `name@revision` on the hub, or a local
-    folder with config.json, tokenizer.json and safetensors weights; empty for none. The path of its config.json alone
-    gives random weights; a saved model holds that file beside its own weights."""
+    """Hugging Face encoder in place of the token layers: `name[@revision]` of the hub, a folder, or its config.json."""
     tokenizer: str = ""
-    """Path of the tokenizer.json of such an encoder; empty for the one beside it. A saved model holds it."""
+    """Path of that encoder's tokenizer.json; empty for the one that belongs to it."""
     tune: Tuned = "all"
-    """What of such an encoder is trained: all, its top two layers, or nothing."""
+    """What of that encoder is trained: all, its top two layers, or nothing."""

@@ -63,7 +63,7 @@ class Encoder(nn.Module):
     def forward(self, inputs: Inputs) -> Float[Tensor, "protocols width"]:
         """Encode what `steps.collate` made."""
         places = layout(inputs["blocks"], inputs["lengths"])
-        steps = means(self.tokens(inputs, places), places)
+        steps = means(self.states(inputs), places)
         places = layout(inputs["row_blocks"], inputs["row_lengths"])
         h = steps[inputs["rows"]] + self.place(positions(places, steps.device))
         return means(self.steps(h, places), places)[inputs["order"]]

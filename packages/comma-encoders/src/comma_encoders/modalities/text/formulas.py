@@ -21,6 +21,9 @@ OTHER, ELEMENT, OPEN, CLOSE, NUMBER, VARIABLE = range(6)
 _PIECE = re.compile(r"([A-Z][a-z]?)|([([{])|([)\]}])|(\d+(?:\.\d+)?|\.\d+)|([-+±][xyzδ]|[xyzδ])")
 _CHARACTERS = re.compile(r"[A-Z(\[{][A-Za-z0-9.()\[\]{}+±δ-]*")
 
+LONGEST = 200
+"""Characters; a longer word is no formula."""
+
 Part = tuple[str, float | None]
 """Element symbol and amount; None where the amount is a variable."""
 
@@ -80,12 +83,16 @@ def _adduct(text: str) -> list[Part] | None:
     return parts
 
 
-@lru_cache(maxsize=65536)
 def parse(word: str) -> tuple[Part, ...] | None:
     """Elements and amounts of a formula, groups multiplied out, in the order they are written; None for other words.
 
     `Fe(NO3)3·9H2O` gives Fe 1, N 3, O 9, H 18, O 9; in `Li1-xCoO2` the amount of Li is None.
     """
+    return _parse(word) if len(word) <= LONGEST else None
+
+
+@lru_cache(maxsize=65536)
+def _parse(word: str) -> tuple[Part, ...] | None:
     if word in WORDS or not _CHARACTERS.match(word.replace("·", "")):
         return None
     if word.isupper() and word.isalpha() and len(word) > 2 and len(set(word)) < len(word):

@@ -20,6 +20,8 @@ from comma_encoders.modalities.text.quantities import Quantity, quantities
 SHIPPED = Path(__file__).with_name("vocabulary.txt")
 SPECIAL = ("[PAD]", "[UNK]", "[MASK]", FORMULA, NUMBER, *PLACEHOLDERS)
 HEADER = "# comma vocabulary 1"
+REMEMBERED = 1000
+"""Characters of the longest step whose tokens are remembered."""
 
 Token = tuple[int, Quantity | None]
 """Id of a symbol, and the quantity of a number or an amount."""
@@ -35,14 +37,17 @@ class Tokenizer:
             raise UsageError(f"a vocabulary has to hold {missing[0]!r}; make one with: comma-encoders tokenizer TEXTS")
         self.ids = {symbol: i for i, symbol in enumerate(vocabulary)}
         self._pieces = models.WordPiece(vocab=self.ids, unk_token="[UNK]", max_input_chars_per_word=100)  # noqa: S106  no password
-        self.encode = lru_cache(maxsize=65536)(self._encode)
+        self._remembered = lru_cache(maxsize=65536)(self._encode)
 
     def __len__(self) -> int:
         """Symbols in the vocabulary."""
         return len(self.ids)
 
+    def encode(self, step: str) -> tuple[Token, ...]:
+        """Tokens of one step; those of steps of usual length are remembered, since protocols repeat their steps."""
+        return self._remembered(step) if len(step) <= REMEMBERED else self._encode(step)
+
     def _encode(self, step: str) -> tuple[Token, ...]:
-        """Tokens of one step; cached, since protocols repeat their steps."""
         read = tuple(lexemes(step))
         pairs = zip(read, quantities(read), strict=True)
         return tuple((i, quantity) for (symbol, _), quantity in pairs for i in self._known(symbol))

@@ -1,0 +1,211 @@
+"""A Hugging Face encoder in place of the layers within a step, by name on the hub or from a local folder.
+
+Its tokens are those of its own tokenizer. What a saved model keeps beside its weights are the encoder's config and its
+tokenizer, both JSON, so that it loads without the hub and without the folder it came from.
+"""
+
+import atexit
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from comma_encoders.errors import MissingDependencyError, UsageError
+from comma_encoders.modalities.text.config import Config
+from comma_encoders.modalities.text.layers import Layout
+from comma_encoders.modalities.text.tokenizer import Token
+from comma_encoders.types import Inputs
+
+TOP = 2
+"""Layers that `tune = "top"` trains."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The two files that say what an encoder is, all but its weights."""
+
+    config: Path
+    tokenizer: Path
+
+
+def files(config: Config) -> Mapping[str, Path]:
+    """Config field -> file that a saved model keeps."""
+    found = source(config.pretrained, config.tokenizer)
+    return {"pretrained": found.config, "tokenizer": found.tokenizer}
+
+
+@lru_cache(maxsize=8)
+def source(pretrained: str, tokenizer: str) -> Source:
+    """Where config and tokenizer of an encoder are; those of a folder or hub name are written to a temporary folder.
+
+    Raises:
+        UsageError: neither the path of a config, nor a folder with an encoder, nor a name that the hub has.
+        MissingDependencyError: transformers is not installed.
+    """
+    if pretrained.endswith(".json"):
+        path = Path(pretrained)
+        return Source(config=path, tokenizer=Path(tokenizer or path.with_name("tokenizer.json")))
+    made = Path(tempfile.mkdtemp(prefix="comma-encoders-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    from_hub = _had(pretrained, "AutoConfig")
+    from_hub.to_json_file(made / "config.json")
+    if not tokenizer:
+        _had(pretrained, "AutoTokenizer").backend_tokenizer.save(str(made / "tokenizer.json"))
+    return Source(config=made / "config.json", tokenizer=Path(tokenizer or made / "tokenizer.json"))
+
+
+def _transformers() -> Any:
+    try:
+        import transformers  # noqa: PLC0415  an optional package that takes seconds to import
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"text: a pretrained encoder needs transformers ({error}). Remedy: pip install 'comma-encoders[pretrained]'"
+        ) from error
+    return transformers
+
+
+def _had(pretrained: str, kind: str, **options: Any) -> Any:
+    """`transformers.<kind>.from_pretrained`, never running code of the hub.
+
+    Raises:
+        UsageError: it cannot be had.
+    """
+    name, _, revision = pretrained.partition("@") if not Path(pretrained).is_dir() else (pretrained, "", "")
+    try:
+        return getattr(_transformers(), kind).from_pretrained(
+            name, revision=revision or "main", trust_remote_code=False, **options
+        )
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(
+            f"text: no encoder could be read from pretrained = {pretrained!r} ({reason[:300]}). It has to be a local "
+            "folder with config.json, a tokenizer and model.safetensors, or a name on huggingface.co that can be "
+            "reached from here. Remedy without network: download it elsewhere and give the folder's path"
+        ) from error
+
+
+def padding(config: Config) -> int:
+    """The id that fills up a block: 0, or what a pretrained encoder has for it."""
+    return _padding(source(config.pretrained, config.tokenizer)) if config.pretrained else 0
+
+
+@lru_cache(maxsize=8)
+def _padding(of: Source) -> int:
+    return int(_read(of.config).get("pad_token_id") or 0)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"text: {path} cannot be read as the config of a pretrained encoder: {error}") from error
+    if not isinstance(content, dict) or "model_type" not in content:
+        raise UsageError(f"text: {path} is no config of a Hugging Face encoder: it has no model_type")
+    return content
+
+
+@lru_cache(maxsize=8)
+def _tokenizer(path: Path, longest: int) -> tokenizers.Tokenizer:
+    try:
+        tokenizer = tokenizers.Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing narrower
+        raise UsageError(f"text: {path} cannot be read as a tokenizer: {error}") from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(longest)
+    return tokenizer
+
+
+@lru_cache(maxsize=65536)
+def pieces(step: str, config: Config) -> Sequence[tuple[Token, ...]]:
+    """The tokens of a step, cut where it is longer than `max_tokens`; each piece has the encoder's special tokens."""
+    tokenizer = _tokenizer(source(config.pretrained, config.tokenizer).tokenizer, config.max_tokens)
+    first = tokenizer.encode(step)
+    with_words = (piece for piece in (first, *first.overflowing) if not all(piece.special_tokens_mask))
+    return tuple(tuple((i, None) for i in piece.ids) for piece in with_words)
+
+
+def backbone(config: Config) -> nn.Module:
+    """The encoder: with its weights where it comes from a folder or the hub, with random ones where from a config.
+
+    Raises:
+        UsageError: it cannot be had, is no encoder, does not fit its tokenizer, or does not take steps of `max_tokens`
+            tokens.
+    """
+    if config.pretrained.endswith(".json"):
+        content = _read(Path(config.pretrained))
+        transformers = _transformers()
+        own = transformers.AutoConfig.for_model(content.pop("model_type"), **content)
+        model: Any = transformers.AutoModel.from_config(own)
+    else:
+        model = _had(config.pretrained, "AutoModel", use_safetensors=True)
+    if getattr(model.config, "is_encoder_decoder", False):
+        raise UsageError(f"text: {config.pretrained!r} is an encoder with a decoder; give an encoder such as BERT")
+    symbols = _tokenizer(source(config.pretrained, config.tokenizer).tokenizer, config.max_tokens).get_vocab_size()
+    if symbols > model.config.vocab_size:
+        raise UsageError(
+            f"text: {config.pretrained!r} knows {model.config.vocab_size} symbols, its tokenizer {symbols}"
+        )
+    # some encoders count positions from the id of the padding
+    most = getattr(model.config, "max_position_embeddings", config.max_tokens + 2) - 2
+    if config.max_tokens > most:
+        raise UsageError(f"text: max_tokens = {config.max_tokens}; {config.pretrained!r} takes at most {most}")
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None  # its output is not used, and a parameter without a gradient would be dead weight
+    module: nn.Module = model.float()
+    return module
+
+
+def tuned(model: nn.Module, tune: str) -> None:
+    """Let only what `Config.tune` names be trained.
+
+    Raises:
+        UsageError: another word.
+    """
+    if tune not in ("all", "top", "nothing"):
+        raise UsageError(f"text: tune = {tune!r}; it has to be all, top or nothing")
+    model.requires_grad_(tune == "all")
+    if tune == "top":
+        stacks = (list(m) for m in model.modules() if isinstance(m, nn.ModuleList))
+        for layer in max(stacks, key=len)[-TOP:]:
+            layer.requires_grad_(True)  # noqa: FBT003  torch's own signature
+
+
+class Pretrained(nn.Module):
+    """Tokens within a step through a pretrained encoder, then a linear map to the width of the steps."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        model: Any = backbone(config)
+        self.backbone = model
+        self.frozen = config.tune == "nothing"
+        tuned(self.backbone, config.tune)
+        self.project = nn.Linear(model.config.hidden_size, config.width)
+        self.train()
+
+    def train(self, mode: bool = True) -> "Pretrained":  # noqa: FBT001, FBT002  torch's own signature
+        """As usual, but a frozen encoder never drops out."""
+        super().train(mode)
+        self.backbone.train(mode and not self.frozen)
+        return self
+
+    def forward(self, inputs: Inputs, places: Layout) -> Float[Tensor, "places width"]:
+        """One vector a place."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            parts = zip(inputs["ids"].split(places.sizes), places.blocks, places.masks, strict=True)
+            states = torch.cat([self._block(ids.view(block), mask) for ids, block, mask in parts])
+        vectors: Tensor = self.project(states)
+        return vectors
+
+    def _block(self, ids: Tensor, mask: Tensor | None) -> Float[Tensor, "places hidden"]:
+        there = torch.ones_like(ids) if mask is None else mask.to(ids.dtype)
+        states: Tensor = self.backbone(input_ids=ids, attention_mask=there).last_hidden_state
+        return states.flatten(0, 1)
