@@ -73,7 +73,7 @@ def _sizes() -> Iterator[dict[str, Any]]:
             atoms, edges = len(inputs["numbers"]), len(inputs["source"])
             labels = {"kind": kind, "atoms": atoms, "edges": edges}
             for training in (False, True):
-                what = {**labels, "pass": "training step" if training else "inference"}
+                what: dict[str, Any] = {**labels, "pass": "training step" if training else "inference"}
                 seconds = _seconds(model, inputs, training=training)
                 yield row("nanoseconds per edge", 1e9 * seconds / edges, n=REPEATS, **what)
                 if memory.AVAILABLE:

@@ -17,7 +17,11 @@ from comma_encoders.modalities.text.vocabulary import learn_in_all
 def texts(split: Split) -> Iterator[str]:
     """Every step of every training protocol of the embedded set, as the view `precursors` tells it."""
     for record in textbook.read():
-        if isinstance(record, Record) and record.modality == "text" and split.part(fold(record.formula)) == "train":
+        if (
+            isinstance(record, Record)
+            and record.modality == "text"
+            and split.part(fold(str(record.formula))) == "train"
+        ):
             yield from steps(record.value, "precursors")
 
 

@@ -103,7 +103,7 @@ def _speed() -> Iterator[dict[str, Any]]:
     for peer, work in _peers(values, structures):
         costs = alternate(comma, work, pairs=10)
         ratios = sorted(costs.ratios)
-        labels = {"peer": peer, "crystals": f"{len(values)}, {crystals.name}"}
+        labels: dict[str, Any] = {"peer": peer, "crystals": f"{len(values)}, {crystals.name}"}
         yield row(
             "ratio, peer / comma", float(np.median(ratios)), n=len(ratios), low=ratios[1], high=ratios[-2], **labels
         )

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from benchmarks.structure_accuracy import loop, models, rows
 SIZES: dict[str, int | None] = {"train": 8000, "validation": 2000, "test": 2000}
 MAX_SITES = 40
 SETTINGS = loop.Settings()
-MODELS = {
+MODELS: dict[str, tuple[Callable[..., loop.Model], dict[str, Any]]] = {
     "COMMA": (models.Comma, {}),
     "CGCNN": (models.CGCNN, {}),
     "MEGNet": (models.MEGNet, {}),
@@ -112,7 +112,7 @@ def _figures(found: dict[str, dict[str, np.ndarray]], formulas: Sequence[str]) -
         if not pieces:
             continue
         errors = np.stack([piece["errors"] for piece in pieces])
-        labels = {"model": name, "seeds": len(pieces), "parameters": int(pieces[0]["parameters"])}
+        labels: dict[str, Any] = {"model": name, "seeds": len(pieces), "parameters": int(pieces[0]["parameters"])}
         absolute = np.abs(errors).mean(axis=0)
         low, high = _interval(absolute, weights)
         yield row("MAE, eV", float(absolute.mean()), n=len(absolute), low=low, high=high, **labels)

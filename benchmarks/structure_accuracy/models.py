@@ -24,7 +24,7 @@ class Comma:
         self._config = self._modality.Config(**changes)
         encoder = self._modality.Encoder(self._config)
         width = encoder.width
-        self.module = nn.Sequential(encoder, nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
+        self.module: nn.Module = nn.Sequential(encoder, nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
 
     def prepare(self, structure: Any) -> Any:
         """The raw structure: graphs are made anew in every batch."""
@@ -71,7 +71,7 @@ class CGCNN:
 
     def __init__(self, seed: int, **changes: Any) -> None:
         torch.manual_seed(seed)
-        self.module = _CGCNN(**changes)
+        self.module: nn.Module = _CGCNN(**changes)
 
     def prepare(self, structure: Any) -> tuple[Tensor, Tensor, Tensor]:
         """numbers, edges (2, e), distance."""
@@ -107,8 +107,8 @@ class _Matgl:
     """A model of matgl (Ko et al. 2025, doi:10.1038/s41524-025-01742-y) on its own graphs, made once."""
 
     def __init__(self, model: nn.Module, cutoff: float) -> None:
-        self.module = model
-        self._elements = model.element_types
+        self.module: nn.Module = model
+        self._elements = ELEMENTS
         self._cutoff = cutoff
 
     def prepare(self, structure: Any) -> Any:

@@ -51,7 +51,7 @@ def _stored(data: Path, max_sites: int) -> dict[str, np.ndarray]:
             positions=np.concatenate([value["positions"] for value in values]),
             cells=np.stack([value["cell"] for value in values]),
             gaps=[record.targets["band_gap_pbe"] for record in records],
-            formulas=[record.formula for record in records],
+            formulas=[str(record.formula) for record in records],
         )
     with np.load(path) as file:
         return dict(file)

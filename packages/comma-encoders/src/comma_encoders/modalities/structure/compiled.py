@@ -127,7 +127,7 @@ def _run(kernel: Any, *arguments: Any) -> None:
 
 class _Density(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, table: Tensor, edges: Geometry, channels: tuple[int, int, int]) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, x: Tensor, table: Tensor, edges: Geometry, channels: tuple[int, int, int]) -> Tensor:
         ctx.save_for_backward(x, table)
         ctx.edges, ctx.channels = edges, np.array(channels)
         out = x.new_empty(len(x), channels[0] + 3 * channels[1] + 5 * channels[2])
@@ -137,7 +137,7 @@ class _Density(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
         x, table = ctx.saved_tensors
         arrays = _arrays(ctx.edges)
         bounds = _parts(arrays[0])
@@ -149,5 +149,5 @@ class _Density(torch.autograd.Function):
 
 def density(x: Tensor, table: Tensor, edges: Geometry, channels: tuple[int, int, int]) -> Tensor:
     """What `density.reference` computes, with gradients of `x` and `table`, once."""
-    out: Tensor = _Density.apply(x.float().contiguous(), table.float().contiguous(), edges, channels)  # type: ignore[no-untyped-call]
+    out: Tensor = _Density.apply(x.float().contiguous(), table.float().contiguous(), edges, channels)
     return out

@@ -20,6 +20,6 @@ def jit(**options: Any) -> Callable[[Function], Function]:
             made = numba.njit(cache=True, **options)(function)
         except RuntimeError:  # neither the package's folder nor the user's cache can be written
             made = numba.njit(**options)(function)
-        return made  # type: ignore[no-any-return]
+        return made
 
     return compiled

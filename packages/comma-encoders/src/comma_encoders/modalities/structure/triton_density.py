@@ -25,7 +25,7 @@ PADDED = (1, 4, 8)
 
 @triton.jit
 @no_type_check
-def _filter(table, pieces, first, e, c, there, sent):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
+def _filter(table, pieces, first, e, c, there, sent):  # noqa: ANN001, ANN202, PLR0913, PLR0917
     k = tl.load(first + e)
     blended = tl.load(pieces + 4 * e) * tl.load(table + k * sent + c, mask=there, other=0.0)
     for q in tl.static_range(1, 4):
@@ -35,7 +35,7 @@ def _filter(table, pieces, first, e, c, there, sent):  # type: ignore[no-untyped
 
 @triton.jit
 @no_type_check
-def _forward(  # type: ignore[no-untyped-def]  # noqa: ANN202, PLR0913, PLR0917
+def _forward(  # noqa: ANN202, PLR0913, PLR0917
     x, table, start, source, first, pieces, harmonics, out,  # noqa: ANN001
     base, to, channels, sent, total, DEGREE: tl.constexpr, ROWS: tl.constexpr, WIDE: tl.constexpr,  # noqa: ANN001, N803
 ):  # fmt: skip
@@ -56,7 +56,7 @@ def _forward(  # type: ignore[no-untyped-def]  # noqa: ANN202, PLR0913, PLR0917
 
 @triton.jit
 @no_type_check
-def _given(  # type: ignore[no-untyped-def]  # noqa: ANN202, PLR0913, PLR0917
+def _given(  # noqa: ANN202, PLR0913, PLR0917
     gradient, harmonics, e, atom, c, there, to, channels, total,  # noqa: ANN001
     DEGREE: tl.constexpr, ROWS: tl.constexpr,  # noqa: N803
 ):  # fmt: skip
@@ -71,7 +71,7 @@ def _given(  # type: ignore[no-untyped-def]  # noqa: ANN202, PLR0913, PLR0917
 
 @triton.jit
 @no_type_check
-def _backward_x(  # type: ignore[no-untyped-def]  # noqa: ANN202, PLR0913, PLR0917
+def _backward_x(  # noqa: ANN202, PLR0913, PLR0917
     gradient, table, start, source, first, pieces, harmonics, to_x,  # noqa: ANN001
     base, to, channels, sent, total, DEGREE: tl.constexpr, ROWS: tl.constexpr, WIDE: tl.constexpr,  # noqa: ANN001, N803
 ):  # fmt: skip
@@ -87,7 +87,7 @@ def _backward_x(  # type: ignore[no-untyped-def]  # noqa: ANN202, PLR0913, PLR09
 
 @triton.jit
 @no_type_check
-def _backward_table(  # type: ignore[no-untyped-def]  # noqa: ANN202, PLR0913, PLR0917
+def _backward_table(  # noqa: ANN202, PLR0913, PLR0917
     gradient, x, target, source, pieces, harmonics, order, interval, partial,  # noqa: ANN001
     base, to, channels, sent, total, DEGREE: tl.constexpr, ROWS: tl.constexpr, WIDE: tl.constexpr,  # noqa: ANN001, N803
 ):  # fmt: skip
@@ -116,7 +116,7 @@ def _degrees(channels: tuple[int, int, int]) -> Iterator[tuple[int, int, int, in
 
 class _Density(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, table: Tensor, edges: Geometry, channels: tuple[int, int, int]) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, x: Tensor, table: Tensor, edges: Geometry, channels: tuple[int, int, int]) -> Tensor:
         ctx.save_for_backward(x, table)
         ctx.edges, ctx.channels = edges, channels
         total = channels[0] + 3 * channels[1] + 5 * channels[2]
@@ -130,7 +130,7 @@ class _Density(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
         x, table = ctx.saved_tensors
         edges, gradient = ctx.edges, gradient.contiguous()
         intervals = len(table) - 3
@@ -155,5 +155,5 @@ class _Density(torch.autograd.Function):
 
 def density(x: Tensor, table: Tensor, edges: Geometry, channels: tuple[int, int, int]) -> Tensor:
     """What `density.reference` computes, with gradients of `x` and `table`, once."""
-    out: Tensor = _Density.apply(x.float().contiguous(), table.float().contiguous(), edges, channels)  # type: ignore[no-untyped-call]
+    out: Tensor = _Density.apply(x.float().contiguous(), table.float().contiguous(), edges, channels)
     return out
