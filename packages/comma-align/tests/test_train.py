@@ -45,9 +45,17 @@ def quick(data, **changes):
     return settings(data, epochs=100, augmentation={}, optimizer={"encoder_lr": 5e-3, "head_lr": 5e-3}, **changes)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """As the processes that the tests start: two threads sum in another order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def finished(data, tmp_path_factory):
-    torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("runs") / "tiny"
     return out, train.train(quick(data), data, out, quiet=True)
 

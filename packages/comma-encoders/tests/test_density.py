@@ -1,6 +1,9 @@
 """The moments of the density: laws of the reference, and that every fast path is the reference."""
 
 import itertools
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -101,6 +104,19 @@ def test_the_number_of_threads_changes_no_bit():
         found.append((out, *torch.autograd.grad(out.square().sum(), (x, table))))
     torch.set_num_threads(threads)
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_torch_keeps_its_number_of_threads():
+    code = (
+        "import torch; torch.set_num_threads(1)\n"
+        "from comma_encoders.modality import examples, get\n"
+        "structure = get('structure')\n"
+        "structure.Encoder(structure.Config())(structure.collate(examples('structure', 2), structure.Config()))\n"
+        "print(torch.get_num_threads())"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.strip() == "1"
 
 
 def test_an_atom_without_neighbours_has_no_moments():

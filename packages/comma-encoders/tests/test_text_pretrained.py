@@ -205,5 +205,5 @@ def test_without_transformers_the_remedy_is_given(monkeypatch, config):
 
     monkeypatch.setitem(sys.modules, "transformers", None)
     pretrained.source.cache_clear()
-    with pytest.raises(MissingDependencyError, match="pip install transformers"):
+    with pytest.raises(MissingDependencyError, match=r"pip install 'comma-encoders\[pretrained\]'"):
         Encoder(config)

@@ -120,9 +120,12 @@ def _parts(start: np.ndarray) -> np.ndarray:
 
 
 def _run(kernel: Any, *arguments: Any) -> None:
+    threads = torch.get_num_threads()
     with _LOCK:
-        numba.set_num_threads(max(1, min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)))
+        numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
         kernel(*arguments)
+    if torch.get_num_threads() != threads:  # numba's pool, when it starts, sets the number of OpenMP threads for all
+        torch.set_num_threads(threads)
 
 
 class _Density(torch.autograd.Function):
