@@ -12,6 +12,7 @@ angles (Drautz 2019, doi:10.1103/PhysRevB.99.014104), at a cost that stays linea
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib.util import find_spec
 from typing import Literal
 
 import torch
@@ -74,7 +75,7 @@ def chosen(x: Tensor, edges: Geometry) -> Path:
     if edges.pieces.requires_grad or edges.harmonics.requires_grad or x.dtype == torch.float64:
         return "reference"
     if x.device.type == "cuda":
-        return "triton"
+        return "triton" if find_spec("triton") else "reference"
     return "compiled" if x.device.type == "cpu" else "reference"
 
 
