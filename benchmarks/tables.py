@@ -1,4 +1,4 @@
-"""Write the README's tables from the committed results: `python -m benchmarks.tables` (`--check` compares)."""
+"""Write the tables of the READMEs from the committed results: `python -m benchmarks.tables` (`--check` compares)."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.results_form import RESULTS, ROOT
 from benchmarks.suite.measure import RATIO
 
-README = ROOT / "README.md"
+READMES = (ROOT / "README.md", ROOT / "packages" / "comma-encoders" / "README.md")
 PLACE = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 Row = Mapping[str, Any]
@@ -96,6 +96,16 @@ def crystals(rows: Sequence[Row]) -> Iterator[Cells]:
             yield (row["part"], row["metric"], number(row["value"]))
 
 
+def probes(rows: Sequence[Row]) -> Iterator[Cells]:
+    """What comma-small is worth on unseen formulas: probes of the band gap, and retrieval beside chance."""
+    yield ("comma-small, on formulas that it never saw", "figure (95 % interval)", "n")
+    for row in rows:
+        if row["task"] == "band gap":
+            yield (f"band gap, {row['model']}, {row['metric']}", interval(row), number(row["n"]))
+        elif row["metric"] == "R@1" and "against" not in row:
+            yield (f"{row['direction']}, {row['view']}, {row['model']}, R@1", interval(row), number(row["n"]))
+
+
 TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "materials-project-first": retrieval,
     "data-build": builds,
@@ -103,6 +113,7 @@ TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "reliability-data": faults,
     "bench": ratios,
     "textbook-crystals": crystals,
+    "comma-small": probes,
 }
 
 
@@ -122,14 +133,17 @@ def filled(text: str, folder: Path = RESULTS) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the README, or with `--check` say whether it is up to date."""
-    text = README.read_text(encoding="utf-8")
-    made = filled(text)
-    if "--check" in arguments:
-        print("README.md is up to date" if made == text else "README.md differs: run `hatch run tables`")
-        return int(made != text)
-    README.write_text(made, encoding="utf-8")
-    return 0
+    """Write the READMEs, or with `--check` say whether they are up to date."""
+    stale = 0
+    for path in READMES:
+        text = path.read_text(encoding="utf-8")
+        made, name = filled(text), path.relative_to(ROOT)
+        if "--check" in arguments:
+            print(f"{name} is up to date" if made == text else f"{name} differs: run `hatch run tables`")
+            stale |= made != text
+        else:
+            path.write_text(made, encoding="utf-8")
+    return int(stale)
 
 
 if __name__ == "__main__":
