@@ -4,6 +4,7 @@ import importlib
 import itertools
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -173,10 +174,12 @@ def test_the_losses_are_equal_where_each_row_has_one_positive():
     torch.testing.assert_close(loss.info_nce(za, zb, torch.eye(32, dtype=torch.bool), scale), loss.clip(za, zb, scale))
 
 
-@pytest.mark.parametrize("name", ["help", "loss", "build", "read", "step"])
-def test_every_measurement_runs_and_fits_the_form(name, few, tmp_path):
+@pytest.mark.parametrize("name", ["help", "loss", "image", "text", "build", "read", "step"])
+def test_every_measurement_runs_and_fits_the_form(name, few, tmp_path, monkeypatch):
     run = load("suite.run")
-    free = {"loss": lambda: load("suite.loss").measure(16, 8, pairs=1), "help": lambda: run.FREE["help"](pairs=1)}
+    monkeypatch.setattr(load("suite.image"), "IMAGES", 2)
+    free = {one: partial(run.FREE[one], pairs=1) for one in ("help", "image", "text")}
+    free["loss"] = lambda: load("suite.loss").measure(16, 8, pairs=1)
     assert set(run.NAMES) == {*free, *run.ON_CRYSTALS}
     found = list(free[name]() if name in free else run.ON_CRYSTALS[name](few, pairs=1))
     path = form.write_result("bench", "test", "none", [row for m in found for row in m.rows()], 0.0, folder=tmp_path)

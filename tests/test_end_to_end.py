@@ -87,7 +87,11 @@ def test_dry_run_writes_nothing(built):
 
 
 MISTAKES = {
-    "misspelt key": (("align", "run", "run.toml", "--set", "optimizer.head_rl=1"), 2, "did you mean 'head_lr'"),
+    "misspelt key": (
+        ("align", "run", "run.toml", "--set", "optimizer.head_rl=1"),
+        2,
+        "did you mean 'optimizer.head_lr'",
+    ),
     "no such run": (("align", "run", "dmeo"), 2, "did you mean 'demo'"),
     "no such file": (("align", "run", "none.toml"), 2, "none.toml"),
     "no data": (("align", "run", "run.toml", "--data", "nowhere"), 2, "comma data build"),

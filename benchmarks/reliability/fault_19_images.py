@@ -98,7 +98,7 @@ def _scale_error(path: Path, nm: float, side: int) -> float:
     """Relative error of nm per pixel of the resized square, as the encoder's field of view gives it."""
     pixels = np.random.default_rng(side).integers(0, 2**16, (side, side), dtype=np.uint16)
     path.write_bytes(tiff(pixels, resolution=(1e7 / nm, 1e7 / nm), resolutionunit="CENTIMETER"))
-    config = Config(pixels=224)
+    config = Config(pixels=224, patch=16)
     field = 10 ** float(collate([_only(path).value], config)["scale"][0, 0])
     expected = nm * side / config.pixels
     return abs(field / config.pixels / expected - 1)

@@ -53,12 +53,11 @@ def test_list_says_what_they_take(here):
 def test_embed_guesses_what_files_are_and_writes_unit_vectors(here, tmp_path):
     crystal(tmp_path / "a.cif")
     (tmp_path / "b.txt").write_text("Calcine at 900 °C.")
-    code, out, err = here("embed", "a.cif", "b.txt")
+    code, out, _ = here("embed", "a.cif", "b.txt")
     assert code == 0
     rows = [json.loads(line) for line in out.splitlines()]
     assert [(row["value"], row["modality"]) for row in rows] == [("a.cif", "structure"), ("b.txt", "text")]
     assert all(np.linalg.norm(row["vector"]) == pytest.approx(1, abs=1e-4) for row in rows)
-    assert "random" in err
 
 
 @pytest.mark.parametrize("strict", [False, True])
@@ -79,9 +78,8 @@ def test_one_bad_file_is_named_and_the_rest_is_written_unless_strict(here, tmp_p
 def test_a_saved_model_is_used(here, tmp_path):
     model = AlignedModel.create("composition", dim=8, seed=3)
     folder.save(model, tmp_path / "m")
-    code, out, err = here("embed", "NaCl", "--modality", "composition", "--model", "m")
+    code, out, _ = here("embed", "NaCl", "--modality", "composition", "--model", "m")
     assert code == 0
-    assert "random" not in err
     expected = model.encode("composition", ["NaCl"])[0].tolist()
     assert json.loads(out)["vector"] == pytest.approx(expected, abs=1e-6)
     code, out, _ = here("card", "m")

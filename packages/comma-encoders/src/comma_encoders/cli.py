@@ -3,9 +3,11 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from comma_encoders.locate import DEFAULT
 
 app = typer.Typer(no_args_is_help=True, help="Turn crystals, protocols, micrographs and patterns into vectors.")
 
@@ -35,9 +37,7 @@ def embed(
     modality: Annotated[
         str | None, typer.Option(help="What the values are; by default the endings of the files tell. See `list`.")
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Folder, name of a model, or owner/name on the Hugging Face hub. [comma-small]")
-    ] = None,
+    model: Annotated[str, typer.Option(help="Folder, model of the package, or owner/name on the hub.")] = DEFAULT,
     out: Annotated[
         Path | None, typer.Option(help="File to write: .parquet, .csv, .npz or .jsonl; JSON lines on stdout without.")
     ] = None,
@@ -48,10 +48,11 @@ def embed(
     """Write the unit vector of each value. A bad value is named and left out; the exit code is then 3."""
     from comma_encoders import values as user
     from comma_encoders.errors import InputError
+    from comma_encoders.hub import from_pretrained
     from comma_encoders.table import writer
 
     write = writer(out)
-    outcome = user.embed(_model(model, modality, values, device), values, modality, batch_size=batch_size)
+    outcome = user.embed(from_pretrained(model, device=device), values, modality, batch_size=batch_size)
     for value, error in list(outcome.refused.items())[:SHOWN]:
         print(f"refused: {value}: {error}", file=sys.stderr)
     bad, good = len(outcome.refused), len(outcome.table.values)
@@ -63,21 +64,6 @@ def embed(
         print(f"{out}: {good} vectors of {outcome.table.vectors.shape[1]} dimensions", file=sys.stderr)
     if bad:
         raise InputError(f"{counted}; the others were written")
-
-
-def _model(name: str | None, modality: str | None, values: list[str], device: str) -> Any:
-    """The model that was asked for; without one comma-small, and where that is not there random weights."""
-    from comma_encoders import locate
-    from comma_encoders.device import device as device_of
-    from comma_encoders.guess import modality_of
-    from comma_encoders.hub import from_pretrained
-    from comma_encoders.model import AlignedModel
-
-    if name is not None or locate.DEFAULT in locate.shipped():
-        return from_pretrained(name or locate.DEFAULT, device=device)
-    print("note: no --model given, so the weights are random: only good to try the command", file=sys.stderr)
-    kinds = {modality} if modality else {modality_of(value) for value in values}
-    return AlignedModel.create(*sorted(kinds)).to(device_of(device))
 
 
 @app.command()

@@ -81,6 +81,16 @@ class AlignedModel(nn.Module):
         """Where the weights are; `model.to("cuda")` moves them."""
         return next(self.parameters()).device
 
+    def check_has(self, modality: str) -> None:
+        """Refuse a modality that this model does not have.
+
+        Raises:
+            UsageError: nobody knows it, with the nearest name, or this model was made without it.
+        """
+        get(modality)
+        if modality not in self.configs:
+            raise UsageError(f"this model has no modality {modality!r}; it has {', '.join(self.configs)}")
+
     def project(self, modality: str, inputs: Inputs) -> Float[Tensor, "values dim"]:
         """Unit vectors of what a modality's `collate` made; in float32 even where the rest runs in bf16."""
         z = self.heads[modality](self.encoders[modality](inputs))
@@ -187,8 +197,7 @@ class AlignedModel(nn.Module):
         self, modality: str, values: Iterable[Any], *, batch_size: int = 64, progress: bool | None = None
     ) -> Encoded:
         """As `encode`, but a value that cannot be encoded is reported in the result and does not stop the others."""
-        if modality not in self.configs:
-            raise UsageError(f"this model has no modality {modality!r}; it has {', '.join(self.configs)}")
+        self.check_has(modality)
         if is_one(modality, values):
             raise UsageError(f"give a list of {modality} values, not one {type(values).__name__}: [value]")
         total = len(values) if isinstance(values, Sized) else None

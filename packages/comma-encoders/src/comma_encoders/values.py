@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from comma_encoders.errors import InputError, UsageError
+from comma_encoders.errors import InputError
 from comma_encoders.guess import modality_of
 from comma_encoders.model import AlignedModel
 from comma_encoders.table import Table
@@ -67,9 +67,8 @@ def embed(model: AlignedModel, values: Sequence[str], modality: str | None, *, b
         UsageError: it cannot be told what a value is, or the model lacks the modality.
     """
     groups = _sorted_out(list(dict.fromkeys(values)), modality)
-    lacking = [name for name in groups if name not in model.configs]
-    if lacking:
-        raise UsageError(f"this model has no modality {lacking[0]!r}; it has {', '.join(model.configs)}")
+    for name in groups:
+        model.check_has(name)
     names: list[str] = []
     kinds: list[str] = []
     parts = [torch.zeros(0, model.dim)]
