@@ -174,3 +174,30 @@ def test_presets_encode(name):
     config = PRESETS[name]
     with torch.no_grad():
         assert Encoder(config)(collate(examples("structure", 2), config)).shape == (2, config.width)
+
+
+TRITON = """
+import torch
+from comma_encoders.modalities.structure.config import Config
+from comma_encoders.modalities.structure.density import reference
+from comma_encoders.modalities.structure.geometry import geometry
+from comma_encoders.modalities.structure.graph import collate
+from comma_encoders.modalities.structure.triton_density import density
+from comma_encoders.modality import examples
+
+edges = geometry(collate(examples("structure", 1), Config(cutoff=4.0)), 4.0, 8)
+for channels in ((3, 2, 2), (70, 0, 0)):
+    x, table = (torch.randn(n, sum(channels)).requires_grad_() for n in (len(edges.start) - 1, 8))
+    outs = [path(x, table, edges, channels) for path in (reference, density)]
+    torch.testing.assert_close(*outs, rtol=1e-4, atol=1e-4)
+    weight = torch.randn_like(outs[0])
+    gradients = [torch.autograd.grad((out * weight).sum(), (x, table)) for out in outs]
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)
+"""
+
+
+def test_the_gpu_path_and_its_gradients_are_those_of_the_reference_in_tritons_interpreter():
+    pytest.importorskip("triton")
+    environment = {**os.environ, "TRITON_INTERPRET": "1"}
+    done = subprocess.run([sys.executable, "-c", TRITON], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
