@@ -11,7 +11,7 @@ MEMINFO = Path("/proc/meminfo")
 
 
 def needed(atoms: int, edges: float, config: Config, *, training: bool = False) -> float:
-    """Bytes that encoding takes beyond the weights, about: above what was measured from 1,000 atoms on (`large-cells.json`).
+    """About how many bytes encoding takes beyond the weights; from 1,000 atoms on more than `large-cells.json` measured.
 
     Args:
         atoms: of all structures of a batch.
