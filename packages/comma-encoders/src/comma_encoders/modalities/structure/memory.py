@@ -11,7 +11,9 @@ MEMINFO = Path("/proc/meminfo")
 
 
 def needed(atoms: int, edges: float, config: Config, *, training: bool = False) -> float:
-    """About how many bytes encoding takes beyond the weights; from 1,000 atoms on more than `large-cells.json` measured.
+    """About how many bytes encoding takes beyond the weights; from 1,000 atoms on more than was measured.
+
+    The measurements are in `large-cells.json`.
 
     Args:
         atoms: of all structures of a batch.
