@@ -5,6 +5,7 @@ from itertools import combinations
 from pathlib import Path
 
 import torch
+from comma_align.config import Objective
 from comma_align.errors import EmptyError
 from comma_align.objective import Alignment
 from comma_data.sample import Sample
@@ -31,7 +32,7 @@ def run(*, full: bool, folder: Path) -> Outcome:  # noqa: ARG001 - it is small, 
 
 def _sound(subset: tuple[str, ...]) -> bool:
     whole = AlignedModel.create(*MODALITIES, dim=16).eval()  # no dropout: the two models have to agree
-    objective = Alignment(PAIRS, temperature=0.07, learn_temperature=True)
+    objective = Alignment(PAIRS, Objective(temperature=0.07))
     samples = list(_samples(subset))
     batch = collate(samples, whole.configs)
     try:
@@ -50,7 +51,7 @@ def _alone(subset: tuple[str, ...], samples: list[Sample], whole: AlignedModel, 
     """Whether a model that has only these towers gives the same loss."""
     part = AlignedModel.create(*subset, dim=16).eval()
     part.load_state_dict({key: value for key, value in whole.state_dict().items() if key in part.state_dict()})
-    objective = Alignment([pair for pair in PAIRS if {*pair} <= {*subset}], temperature=0.07, learn_temperature=True)
+    objective = Alignment([pair for pair in PAIRS if {*pair} <= {*subset}], Objective(temperature=0.07))
     batch = collate(samples, part.configs)
     return torch.equal(objective(part(batch), batch.groups).total, total)
 

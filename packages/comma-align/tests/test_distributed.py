@@ -35,7 +35,7 @@ for m, rows in present.items():
 everyone = gather(embedded, tuple(sorted(present)), len(mine), torch.zeros(0, 4, dtype=torch.float64))
 groups = {"formula": gather_rows(formula[mine]), "material": gather_rows(torch.tensor(mine))}
 pairs = [("structure", "text"), ("structure", "xrd"), ("text", "xrd")]
-objective = Alignment(pairs, temperature=0.1, learn_temperature=True)
+objective = Alignment(pairs)
 loss = objective.double()(everyone, groups).total
 loss.backward()
 sum_gradients(list(towers.parameters()))

@@ -63,14 +63,31 @@ class Optimizer(Section):
 
 
 class Objective(Section):
-    """Symmetric InfoNCE over pairs of modalities."""
+    """What is minimised, over pairs of modalities."""
 
+    kind: Literal["infonce", "clip", "sigmoid", "max_margin", "no_negatives", "cmc", "cmc_literal"] = "infonce"
+    """`infonce`: symmetric, all of the same group are positives; `clip`: only the same sample; `sigmoid`: SigLIP;
+    `max_margin`: the hardest negative; `no_negatives`: VICReg; `cmc`: InfoNCE one way along the graph, and a bounded
+    repulsion between modalities that it leaves unconnected; `cmc_literal`: that with the sign that makes it fail."""
     pairs: tuple[str, ...] = ("all",)
-    """Pairs to align, such as `structure-text`, or `all`."""
+    """Pairs to align, such as `structure-text`; or `all`, `star:structure` (it with each other modality) or
+    `chain:structure-text-image` (each with the next)."""
     temperature: Positive = 0.1
     """What similarities are divided by, at the start."""
     learn_temperature: bool = True
     """Whether training changes it; it stays at 0.01 or above."""
+    margin: Positive = 0.2
+    """Of `max_margin`: by how much a positive pair has to be more similar than the hardest negative."""
+    negatives: Annotated[int, Field(ge=0)] = 0
+    """Samples of the batch that each one is compared with; 0 for all of them."""
+    pair_weights: Mapping[str, Positive] = Field(default_factory=dict)
+    """Pair -> its weight in the mean over pairs; 1 where it is not named."""
+    reliability: Mapping[Literal["entry", "pairs", "doi", "formula"], Share] = Field(default_factory=dict)
+    """How a value came to its sample -> how much it counts in positive pairs at the start; 1 where it is not named."""
+    curriculum: Share = 0.0
+    """Share of all steps over which what is less reliable comes to count in full; 0 leaves it as it is."""
+    chunk: Annotated[int, Field(ge=1)] = 256
+    """Rows of similarities that are in memory at a time; the result does not depend on it."""
 
 
 class Run(Section):

@@ -1,7 +1,7 @@
 """Pairs of modalities by name: which there are, and what makes two values of a pair belong together."""
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from comma_encoders.modality import get
 
@@ -13,22 +13,50 @@ def label(pair: Pair) -> str:
     return "-".join(sorted(pair))
 
 
+def every(modalities: Sequence[str]) -> tuple[Pair, ...]:
+    """All pairs of these modalities."""
+    return tuple(combinations(sorted(modalities), 2))
+
+
 def chosen(wanted: Sequence[str], modalities: Sequence[str]) -> tuple[Pair, ...]:
-    """The pairs that a config names, or every pair of the modalities for `all`.
+    """The pairs that a config names; a loss that goes one way goes from the first to the second of a pair.
+
+    Args:
+        wanted: labels of pairs, or one of `all`, `star:CENTRE` (the centre with each other modality) and
+            `chain:A-B-C` (each with the next).
+        modalities: those of the run.
 
     Raises:
         ValueError: a label that is no pair of these modalities; the message lists what is.
     """
-    known = {label(pair): pair for pair in combinations(sorted(modalities), 2)}
-    if tuple(wanted) == ("all",):
-        return tuple(known.values())
-    normal = ["-".join(sorted(name.split("-"))) for name in wanted]
-    for name, given in zip(normal, wanted, strict=True):
-        if name not in known:
-            raise ValueError(f"{given!r} is no pair of the run's modalities; there are {', '.join(known)}")
-    if not normal:
-        raise ValueError("give at least one pair, or `all`")
-    return tuple(known[name] for name in dict.fromkeys(normal))
+    known = {label(pair) for pair in every(modalities)}
+    pairs = [pair for name in wanted for pair in _graph(name, modalities)]
+    for pair in pairs:
+        if label(pair) not in known:
+            raise ValueError(
+                f"{'-'.join(pair)!r} is no pair of the run's modalities; there are {', '.join(sorted(known))}"
+            )
+    if not pairs:
+        raise ValueError("give at least one pair, or `all`, `star:CENTRE` or `chain:A-B-C`")
+    return tuple({label(pair): pair for pair in reversed(pairs)}.values())[::-1]
+
+
+def _graph(name: str, modalities: Sequence[str]) -> Sequence[Pair]:
+    """The pairs that one word of a config stands for."""
+    if name == "all":
+        return every(modalities)
+    kind, _, rest = name.rpartition(":")
+    parts = rest.split("-")
+    if kind == "star":
+        return [(rest, other) for other in sorted(modalities) if other != rest]
+    if kind == "chain" and len(parts) > 1:
+        return list(pairwise(parts))
+    if kind or len(parts) != 2:
+        raise ValueError(
+            f"{name!r} is no pair of the run's modalities: give e.g. `structure-text`, `all`, `star:structure` or "
+            "`chain:structure-text-image`"
+        )
+    return [(parts[0], parts[1])]
 
 
 def relation(pair: Pair) -> str:
