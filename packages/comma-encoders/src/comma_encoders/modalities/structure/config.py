@@ -23,7 +23,7 @@ class Config:
     moments: tuple[int, int, int] = (64, 32, 16)
     """Channels of the neighbourhood's density that are summed as it is, with its dipole, and with its quadrupole:
     l = 0, 1, 2. The last two see angles; (96, 0, 0) sees distances only."""
-    readout: Literal["mean", "sum", "attention"] = "mean"
+    readout: Literal["mean", "sum", "attention"] = "attention"
     """How atoms become one vector; mean and attention do not change with the size of a supercell, sum is extensive."""
     region: float = 0.0
     """Å; after the last round the atoms of each box of about this side are pooled into a super-node, and these exchange
@@ -41,7 +41,7 @@ PRESETS: Mapping[str, Config] = MappingProxyType(
     {
         "small": Config(),
         "base": Config(width=128, layers=4, splines=32, moments=(96, 48, 24)),
-        "large": Config(width=256, layers=5, cutoff=6.0, splines=32, moments=(160, 80, 40), readout="attention"),
+        "large": Config(width=256, layers=5, cutoff=6.0, splines=32, moments=(160, 80, 40)),
     }
 )
 """Sizes to start from: for a laptop and few data, for tens of thousands of structures, and for a GPU."""

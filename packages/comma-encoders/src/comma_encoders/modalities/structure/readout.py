@@ -13,7 +13,8 @@ class Readout(nn.Module):
     def __init__(self, width: int, kind: Literal["mean", "sum", "attention"]) -> None:
         super().__init__()
         self.kind = kind
-        self.score = nn.Linear(width, 1) if kind == "attention" else None
+        # a bias would be the same for all atoms, and fall out
+        self.score = nn.Linear(width, 1, bias=False) if kind == "attention" else None
 
     def forward(
         self, h: Float[Tensor, "atoms width"], owner: Int[Tensor, " atoms"], count: int
