@@ -188,6 +188,32 @@ def test_every_measurement_runs_and_fits_the_form(name, few, tmp_path, monkeypat
     assert all(name in row for row in written)
 
 
+def test_the_longer_measurement_has_every_pass_beside_each_peer(few):
+    speed, structure, memory = load("encoders_speed"), load("suite.structure"), load("suite.memory")
+    two = load("suite.crystals").Crystals(name="two", cifs=dict(list(few.cifs.items())[:2]))
+    found = list(structure.measure(two, 1, {"MEGNet": speed.PASSES}))
+    passes = [name for name in speed.PASSES if name != structure.MEMORY or memory.AVAILABLE]
+    assert [m.name for m in found] == [f"{name}, MEGNet, two" for name in passes]
+    assert all(form.checked(row) for m in found for row in m.rows())
+    assert dict.fromkeys(structure.PEERS, speed.PASSES) == speed.BESIDE
+
+
+@pytest.mark.parametrize(("there", "precisions"), [(True, ["bf16", "fp32"]), (False, ["fp32"])])
+def test_the_longer_measurement_leaves_out_what_the_cpu_emulates(there, precisions, monkeypatch):
+    speed, asked = load("encoders_speed"), []
+    monkeypatch.setattr(speed.image, "computes_bf16", lambda: there)
+    for part in (speed.structure, speed.text, speed.image):
+        monkeypatch.setattr(part, "measure", lambda *given: asked.append(given) or [])
+    assert list(speed.measurements("crystals", pairs=3)) == []
+    assert asked == [("crystals", 3, speed.BESIDE), (3, precisions), (3,)]
+
+
+def test_without_the_crystals_the_longer_measurement_says_what_to_set(monkeypatch, capsys):
+    monkeypatch.delenv("COMMA_DATA", raising=False)
+    assert load("encoders_speed").main([]) == 2
+    assert "set COMMA_DATA" in capsys.readouterr().err
+
+
 def test_the_committed_result_has_every_row_that_can_be_measured_without_other_data():
     result = json.loads(COMMITTED.read_text(encoding="utf-8"))
     assert set(result) == {"what", "command", "commit", "machine", "versions", "seconds", "rows"}

@@ -10,6 +10,7 @@ from comma_data.sources import structures
 from comma_data.split import FOLDS, fold
 
 from benchmarks.results_form import ROOT
+from benchmarks.structure_accuracy import arrays
 
 CACHE = ROOT / "build" / "structure-accuracy"
 PARTS = ("train", "validation", "test")
@@ -26,35 +27,33 @@ class Rows:
     """Reduced formulas: what intervals are drawn over."""
 
 
-def _kept(record: object, max_sites: int) -> bool:
+def _kept(record: object, max_sites: int | None) -> bool:
     if not isinstance(record, Record) or record.modality != "structure":
         return False
-    return "band_gap_pbe" in record.targets and len(record.value["numbers"]) <= max_sites
+    return "band_gap_pbe" in record.targets and (max_sites is None or len(record.value["numbers"]) <= max_sites)
 
 
-def _read(data: Path, max_sites: int) -> list[Record]:
+def _read(data: Path, max_sites: int | None) -> list[Record]:
     found = structures.read(data / "matbench-mp-gap", targets={"band_gap": "band_gap_pbe"})
     return [record for record in found if isinstance(record, Record) and _kept(record, max_sites)]
 
 
-def _stored(data: Path, max_sites: int) -> dict[str, np.ndarray]:
+def _stored(data: Path, max_sites: int | None) -> dict[str, np.ndarray]:
     """All rows as flat arrays, read once and kept."""
-    path = CACHE / f"rows-{max_sites}.npz"
+    path = CACHE / f"rows-{'all' if max_sites is None else max_sites}.npz"
     if not path.is_file():
         records = _read(data, max_sites)
         values = [record.value for record in records]
-        CACHE.mkdir(parents=True, exist_ok=True)
-        np.savez(
-            path,
-            counts=[len(value["numbers"]) for value in values],
-            numbers=np.concatenate([value["numbers"] for value in values]),
-            positions=np.concatenate([value["positions"] for value in values]),
-            cells=np.stack([value["cell"] for value in values]),
-            gaps=[record.targets["band_gap_pbe"] for record in records],
-            formulas=[str(record.formula) for record in records],
-        )
-    with np.load(path) as file:
-        return dict(file)
+        flat = {
+            "counts": [len(value["numbers"]) for value in values],
+            "numbers": np.concatenate([value["numbers"] for value in values]),
+            "positions": np.concatenate([value["positions"] for value in values]),
+            "cells": np.stack([value["cell"] for value in values]),
+            "gaps": [record.targets["band_gap_pbe"] for record in records],
+            "formulas": [str(record.formula) for record in records],
+        }
+        arrays.write(path, flat)
+    return arrays.read(path)
 
 
 def part_of(formula: str, test_fold: int = 0) -> str:
@@ -63,12 +62,12 @@ def part_of(formula: str, test_fold: int = 0) -> str:
     return {0: "test", 1: "validation"}.get(distance, "train")
 
 
-def load(data: Path, *, max_sites: int, sizes: dict[str, int | None], test_fold: int = 0) -> dict[str, Rows]:
+def load(data: Path, *, max_sites: int | None, sizes: dict[str, int | None], test_fold: int = 0) -> dict[str, Rows]:
     """Rows of each part, `sizes[part]` of them drawn with a fixed seed, or all for None.
 
     Args:
         data: the folder that COMMA_DATA names.
-        max_sites: larger cells are left out.
+        max_sites: larger cells are left out; None for no limit.
         sizes: part -> rows.
         test_fold: 0 to 4.
     """

@@ -26,11 +26,12 @@ PRECISIONS = {"bf16": True, "fp32": False}
 Protocol = tuple[str, ...]
 
 
-def measure(pairs: int = 7) -> Iterator[Measurement]:
+def measure(pairs: int = 7, precisions: Sequence[str] = tuple(PRECISIONS)) -> Iterator[Measurement]:
     """Time forward and backward pass; both get the same tokens ready-made."""
     for name, protocols in _collections():
         ours, theirs, sizes = _sides(protocols)
-        for precision, autocast in PRECISIONS.items():
+        for precision in precisions:
+            autocast = PRECISIONS[precision]
             costs = alternate(partial(_step, *ours, autocast), partial(_step, *theirs, autocast), pairs=pairs)
             yield Measurement(
                 name=f"text step, {name}, {precision}",
