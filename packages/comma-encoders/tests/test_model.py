@@ -5,9 +5,9 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from comma_encoders import encoding, packing
+from comma_encoders import encoding, folder, packing
 from comma_encoders.errors import InputError, UsageError
-from comma_encoders.modality import examples
+from comma_encoders.modality import examples, get
 from comma_encoders.model import AlignedModel
 from comma_encoders.progress import bar
 from comma_encoders.types import Embedded
@@ -144,3 +144,14 @@ def test_a_bar_on_a_terminal_shows_how_far_it_is(monkeypatch, capsys):
     with bar("text", 1000) as done:
         done(1000)
     assert "1000/1000" in capsys.readouterr().err
+
+
+def test_one_head_for_all_is_saved_and_loaded(tmp_path):
+    torch.manual_seed(0)
+    model = AlignedModel({m: get(m).Config() for m in ("structure", "xrd")}, 16, shared_head=True).eval()
+    values = examples("xrd", 3)
+    folder.save(model, tmp_path / "model")
+    again = folder.load(tmp_path / "model")
+    assert torch.equal(model.encode("xrd", values), again.encode("xrd", values))
+    own = AlignedModel({m: get(m).Config() for m in ("structure", "xrd")}, 16)
+    assert sum(p.numel() for p in model.heads.parameters()) < sum(p.numel() for p in own.heads.parameters())

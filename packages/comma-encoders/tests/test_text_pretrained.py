@@ -12,6 +12,7 @@ from comma_encoders.errors import MissingDependencyError, UsageError
 from comma_encoders.modalities.text import pretrained
 from comma_encoders.modalities.text.config import Config
 from comma_encoders.modalities.text.encoder import Encoder
+from comma_encoders.modalities.text.pretext import Pretext
 from comma_encoders.modalities.text.steps import collate
 from comma_encoders.modality import examples
 from comma_encoders.model import AlignedModel
@@ -207,3 +208,15 @@ def test_without_transformers_the_remedy_is_given(monkeypatch, config):
     pretrained.source.cache_clear()
     with pytest.raises(MissingDependencyError, match=r"pip install 'comma-encoders\[pretrained\]'"):
         Encoder(config)
+
+
+def test_its_own_symbols_are_hidden_in_a_pretext_task(config):
+    torch.manual_seed(0)
+    encoder = Encoder(config).eval()
+    task = Pretext(encoder, config)
+    inputs = collate(examples("text", 40), config)
+    seen, targets = task.corrupted(inputs, torch.Generator().manual_seed(0))
+    assert (seen["ids"][targets["picked"]] == WORDS.index("[MASK]")).float().mean() > 0.6
+    assert not torch.isin(targets["tokens"], torch.tensor([WORDS.index(s) for s in ("[PAD]", "[CLS]", "[SEP]")])).any()
+    task.losses(seen, targets)["tokens"].backward()
+    assert all(p.grad is not None for p in (*encoder.tokens.parameters(), *task.parameters()))

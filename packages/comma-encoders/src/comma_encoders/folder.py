@@ -1,6 +1,6 @@
 """A model on disk: one folder of safetensors and JSON, every file hashed, nothing pickled.
 
-config.json         format, versions, dimension, modality -> config, modalities of the imputer if there is one
+config.json         format, versions, dimension, modality -> config; what heads and imputer the model has
 model.safetensors   weights
 known.json          values of each modality, and the vectors that the model gave them; asked again when it is loaded
 <modality>-<field>  files that a config names, such as the vocabulary
@@ -64,8 +64,10 @@ def save(model: AlignedModel, folder: Path, about: Mapping[str, Any] | None = No
         raise UsageError(f"{folder} is not empty; give a new folder")
     configs = {name: _kept(name, config, folder) for name, config in model.configs.items()}
     head = {"format": FORMAT, "comma_encoders": __version__, "dim": model.dim}
-    imputer = {"imputer": model.imputer.modalities} if model.imputer is not None else {}
-    _write_json(folder / "config.json", {**head, "modalities": configs, **imputer})
+    more: dict[str, Any] = {"shared_head": True} if model.shared_head else {}
+    if model.imputer is not None:
+        more["imputer"] = model.imputer.modalities
+    _write_json(folder / "config.json", {**head, "modalities": configs, **more})
     save_file({k: t.detach().cpu().contiguous() for k, t in model.state_dict().items()}, folder / "model.safetensors")
     _write_json(folder / "known.json", known.make(model))
     hashes = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
@@ -167,9 +169,8 @@ def load(
     folder = Path(folder)
     _verify(folder)
     config = read_config(folder)
-    model = AlignedModel(
-        {n: get(n).bare(_config(n, c, folder)) for n, c in config["modalities"].items()}, config["dim"]
-    )
+    configs = {n: get(n).bare(_config(n, c, folder)) for n, c in config["modalities"].items()}
+    model = AlignedModel(configs, config["dim"], shared_head=config.get("shared_head", False))
     if "imputer" in config:
         model.imputer = Imputer(config["imputer"], config["dim"])
     origin = f"{folder}, saved by comma-encoders {config.get('comma_encoders')},"

@@ -1,7 +1,12 @@
 """Projection heads."""
 
+from collections.abc import Mapping
+
 from jaxtyping import Float
 from torch import Tensor, nn
+
+SHARED = "shared head"
+"""Under this name a model keeps the head of all modalities, where they share one."""
 
 
 class Head(nn.Module):
@@ -22,3 +27,8 @@ class Head(nn.Module):
         x = self.norm(x)
         projected: Tensor = self.linear(x) + self.network(x)
         return projected
+
+
+def shared(widths: Mapping[str, int], dim: int) -> dict[str, nn.Module]:
+    """Modality -> a linear map of its encoder's width to `dim`; and the head that all go through after it."""
+    return {**{name: nn.Linear(width, dim) for name, width in widths.items()}, SHARED: Head(dim, dim)}

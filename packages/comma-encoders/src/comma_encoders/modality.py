@@ -57,6 +57,13 @@ class Modality:
     """(config) -> config field -> file: what a model folder has to keep beside the weights."""
     bare: Callable[[Any], Any] = same
     """(config) -> the config of the same encoder that fetches no pretrained weights, since a model folder has them."""
+    Pretext: Callable[..., Any] | None = None
+    """(encoder, config) -> module that pre-trains the encoder on its modality alone; None where there is no such task.
+
+    Its `forward(inputs: Inputs, rng: torch.Generator) -> dict[str, Float[Tensor, ""]]` corrupts collated inputs at
+    random, runs the encoder, and gives a loss for each thing that is predicted; a trainer sums them. All chance comes
+    from `rng`, a generator of the CPU. Its parameters are the prediction heads alone, never the encoder's.
+    """
 
 
 def lazy(package: str, target: str) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ from torch.nn import functional
 from comma_encoders import imputer_fit
 from comma_encoders.encoding import WINDOW, Encoded, Way, encode, evaluating, joined
 from comma_encoders.errors import InputError, UsageError
-from comma_encoders.head import Head
+from comma_encoders.head import SHARED, Head, shared
 from comma_encoders.imputer import Imputed, Imputer, Vectors, side_by_side
 from comma_encoders.modality import get
 from comma_encoders.progress import bar
@@ -27,19 +27,23 @@ Side = Mapping[str, Iterable[Any]] | Embedded | Vectors
 class AlignedModel(nn.Module):
     """Encoders and heads; every modality ends as unit vectors of the same dimension."""
 
-    def __init__(self, configs: Mapping[str, Any], dim: int = 128) -> None:
+    def __init__(self, configs: Mapping[str, Any], dim: int = 128, *, shared_head: bool = False) -> None:
         """Make a model with random weights.
 
         Args:
             configs: modality -> its config, e.g. `{"structure": get("structure").Config()}`.
             dim: dimension of the shared space.
+            shared_head: one projection head for all modalities, behind a linear map of each to `dim` channels;
+                otherwise each has its own.
         """
         super().__init__()
         self.configs = dict(sorted(configs.items()))
         self.dim = dim
         encoders = {name: get(name).Encoder(config) for name, config in self.configs.items()}
         self.encoders = nn.ModuleDict(encoders)
-        self.heads = nn.ModuleDict({name: Head(encoder.width, dim) for name, encoder in encoders.items()})
+        self.shared_head = shared_head
+        widths = {name: encoder.width for name, encoder in encoders.items()}
+        self.heads = nn.ModuleDict(shared(widths, dim) if shared_head else {n: Head(w, dim) for n, w in widths.items()})
         self.imputer: Imputer | None = None
         self.about: Mapping[str, Any] = {}
         """What the maker of a loaded model says of it: data, split, groups seen; `save` passes it on."""
@@ -93,7 +97,8 @@ class AlignedModel(nn.Module):
 
     def project(self, modality: str, inputs: Inputs) -> Float[Tensor, "values dim"]:
         """Unit vectors of what a modality's `collate` made; in float32 even where the rest runs in bf16."""
-        z = self.heads[modality](self.encoders[modality](inputs))
+        h = self.encoders[modality](inputs)
+        z = self.heads[SHARED](self.heads[modality](h)) if self.shared_head else self.heads[modality](h)
         return functional.normalize(z.to(torch.promote_types(z.dtype, torch.float32)), dim=-1)
 
     def forward(self, batch: Batch) -> dict[str, Embedded]:

@@ -12,4 +12,5 @@ MODALITY = Modality(
     augment=lazy(__name__, "augment:augment"),
     collate=lazy(__name__, "elements:collate"),
     Encoder=lazy(__name__, "encoder:Encoder"),
+    # no Pretext: a formula is too short to hide a part of it and have that follow from the rest
 )

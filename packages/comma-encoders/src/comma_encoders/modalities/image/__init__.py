@@ -13,4 +13,5 @@ MODALITY = Modality(
     collate=lazy(__name__, "pixels:collate"),
     Encoder=lazy(__name__, "encoder:Encoder"),
     bare=lazy(__name__, "weights:without_weights"),
+    Pretext=lazy(__name__, "pretext:Pretext"),
 )

@@ -1,10 +1,12 @@
 """Vision transformers and convolutional networks of timm as one kind of thing: a map of patches, pooled."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import timm
 from jaxtyping import Float
+from timm.layers import PatchDropout
 from torch import Tensor, nn
 
 from comma_encoders.errors import InputError, UsageError
@@ -100,6 +102,25 @@ def pooled(model: nn.Module, features: Tensor, pooling: str) -> Float[Tensor, "v
 def prefix(model: nn.Module) -> int:
     """Tokens of a transformer that are no patches."""
     return int(getattr(model, "num_prefix_tokens", 0))
+
+
+def drops(model: nn.Module) -> bool:
+    """Whether the next pass leaves patches out."""
+    dropping = getattr(model, "patch_drop", None)
+    return isinstance(dropping, PatchDropout) and dropping.training and dropping.prob > 0
+
+
+@contextmanager
+def undropped(model: nn.Module) -> Iterator[None]:
+    """Within, no patches are left out, even in training; all else stays in its mode."""
+    found = getattr(model, "patch_drop", None)
+    dropping = found if isinstance(found, PatchDropout) else nn.Identity()
+    training = dropping.training
+    dropping.eval()
+    try:
+        yield
+    finally:
+        dropping.train(training)
 
 
 def patch_map(model: nn.Module, features: Tensor) -> Float[Tensor, "values rows columns width"]:

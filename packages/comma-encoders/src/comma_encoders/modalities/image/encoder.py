@@ -23,7 +23,6 @@ class Encoder(nn.Module):
         self.backbone = backbone.create(config)
         backbone.check_pooling(config.pooling, self.backbone, config.backbone)
         self.pooling = config.pooling
-        self.dropping = config.patch_drop > 0
         self.width = backbone.width(self.backbone, config.pooling)
         self.scale = nn.Sequential(nn.Linear(SCALES, self.width), nn.GELU(), nn.Linear(self.width, self.width))
 
@@ -38,9 +37,9 @@ class Encoder(nn.Module):
         A transformer has a place for each patch, a convolutional network for each step of its stride.
 
         Raises:
-            UsageError: the encoder is in training mode and drops patches.
+            UsageError: the encoder is in training mode and drops patches, outside of `backbone.undropped`.
         """
-        if self.training and self.dropping:
+        if backbone.drops(self.backbone):
             raise UsageError(
                 "image: some patches are dropped in training, so there is no map; call encoder.eval() first"
             )

@@ -12,4 +12,5 @@ MODALITY = Modality(
     augment=lazy(__name__, "augment:augment"),
     collate=lazy(__name__, "graph:collate"),
     Encoder=lazy(__name__, "encoder:Encoder"),
+    Pretext=lazy(__name__, "pretext:Pretext"),
 )

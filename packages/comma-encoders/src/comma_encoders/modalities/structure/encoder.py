@@ -56,7 +56,7 @@ class Contraction(nn.Module):
         self, dipole: Float[Tensor, "atoms 3 c1"], quadrupole: Float[Tensor, "atoms 5 c2"]
     ) -> Float[Tensor, "atoms c2"]:
         """The quadrupole seen along mixtures of the dipoles."""
-        along = self.lift(dipole).transpose(1, 2)  # type: ignore[misc]
+        along = self.lift(dipole).transpose(1, 2).to(dipole.dtype)  # type: ignore[misc]  # what keeps the root from 0 is 0 in fp16
         length = along.square().sum(dim=-1).add(1e-8).sqrt()
         return (quadrupole * harmonics(along, length)[..., 4:].transpose(1, 2)).sum(dim=1) * length
 

@@ -22,7 +22,7 @@ class Readout(nn.Module):
         """One vector a structure."""
         weight = h.new_ones(len(h), 1)
         if self.score is not None:
-            score = self.score(h)[:, 0]
+            score = self.score(h)[:, 0].to(h.dtype)  # autocast gives a shorter type
             top = score.new_full((count,), -torch.inf).scatter_reduce(0, owner, score.detach(), "amax")
             weight = (score - top[owner]).exp()[:, None]
         total = h.new_zeros(count, h.shape[1]).index_add(0, owner, weight * h)

@@ -13,4 +13,5 @@ MODALITY = Modality(
     collate=lazy(__name__, "steps:collate"),
     Encoder=lazy(__name__, "encoder:Encoder"),
     files=lazy(__name__, "files:files"),
+    Pretext=lazy(__name__, "pretext:Pretext"),
 )

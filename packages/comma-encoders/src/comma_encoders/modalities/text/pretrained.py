@@ -124,6 +124,34 @@ def _tokenizer(path: Path, longest: int) -> tokenizers.Tokenizer:
     return tokenizer
 
 
+MASKS = ("[MASK]", "<mask>", "<MASK>")
+"""How tokenizers write the symbol of a hidden token."""
+
+
+def special(config: Config) -> tuple[int, tuple[int, ...]]:
+    """The symbol of a hidden token, and all that are no words: it, padding, and what stands around each step.
+
+    Raises:
+        UsageError: the tokenizer has no symbol of a hidden token.
+    """
+    path = source(config.pretrained, config.tokenizer).tokenizer
+    tokenizer = _tokenizer(path, config.max_tokens)
+    mask = next((i for i in map(tokenizer.token_to_id, MASKS) if i is not None), None)
+    if mask is None:
+        raise UsageError(
+            f"text: the tokenizer of {config.pretrained!r} has none of the symbols {', '.join(MASKS)}, so tokens "
+            "cannot be hidden; pre-train the package's own encoder (pretrained = ''), or take an encoder such as BERT"
+        )
+    added = (i for i, token in tokenizer.get_added_tokens_decoder().items() if token.special)
+    return int(mask), tuple({int(mask), padding(config), *added, *tokenizer.encode("").ids})
+
+
+def symbols(config: Config) -> int:
+    """Ids of the encoder's tokenizer run from 0 to below this."""
+    path = source(config.pretrained, config.tokenizer).tokenizer
+    return 1 + max(_tokenizer(path, config.max_tokens).get_vocab().values())
+
+
 @lru_cache(maxsize=65536)
 def pieces(step: str, config: Config) -> Sequence[tuple[Token, ...]]:
     """The tokens of a step, cut where it is longer than `max_tokens`; each piece has the encoder's special tokens."""

@@ -1,5 +1,7 @@
 """The network that a config names."""
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -10,7 +12,7 @@ from comma_encoders.modalities.xrd.resnet import ResNet, stride
 from comma_encoders.modalities.xrd.transformer import Transformer
 from comma_encoders.types import Inputs
 
-KINDS = {"resnet": ResNet, "transformer": Transformer}
+KINDS: Mapping[str, type[ResNet] | type[Transformer]] = {"resnet": ResNet, "transformer": Transformer}
 
 
 def check(config: Config) -> None:
@@ -43,9 +45,19 @@ class Encoder(nn.Module):
         check(config)
         self.width = config.width
         self.network = KINDS[config.kind](config)
+        self.map_size = self.network.map_size
+        """Positions and channels of what `places` gives."""
 
     def forward(self, inputs: Inputs) -> Float[Tensor, "values width"]:
         """Encode what `pattern.collate` made; intensities where nothing was measured count as nothing."""
+        return self.both(inputs)[0]
+
+    def places(self, inputs: Inputs) -> Float[Tensor, "values positions channels"]:
+        """The last map, whose positions share the bins evenly; also where nothing was measured, from the neighbours."""
+        return self.both(inputs)[1]
+
+    def both(self, inputs: Inputs) -> tuple[Float[Tensor, "values width"], Float[Tensor, "values positions channels"]]:
+        """What `forward` and `places` give, for the price of one."""
         intensity, measured = inputs["pattern"].unbind(dim=1)
-        vectors: Tensor = self.network(torch.stack([intensity * (measured > 0), measured], dim=1))
-        return vectors
+        vectors, places = self.network(torch.stack([intensity * (measured > 0), measured], dim=1))
+        return vectors, places

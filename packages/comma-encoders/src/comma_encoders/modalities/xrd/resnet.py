@@ -19,7 +19,7 @@ def stride(config: Config) -> int:
 
 
 class Block(nn.Module):
-    """Two convolutions beside a shortcut, at half the resolution; places that were not measured stay zero."""
+    """Two convolutions beside a shortcut, at half the resolution."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -29,17 +29,15 @@ class Block(nn.Module):
         self.second_norm = nn.GroupNorm(8, channels_out)
         self.shortcut = nn.Conv1d(channels_in, channels_out, kernel_size=1)
 
-    def forward(
-        self, x: Float[Tensor, "values channels places"], measured: Float[Tensor, "values half"]
-    ) -> Float[Tensor, "values wider half"]:
-        """Halve the resolution; `measured` is the mask at the halved one."""
+    def forward(self, x: Float[Tensor, "values channels places"]) -> Float[Tensor, "values wider half"]:
+        """Halve the resolution."""
         hidden = functional.gelu(self.first_norm(self.first(x)))
         summed = self.shortcut(functional.avg_pool1d(x, 2)) + self.second_norm(self.second(hidden))
-        return functional.gelu(summed) * (measured > 0)[:, None]
+        return functional.gelu(summed)
 
 
 class ResNet(nn.Module):
-    """Binned patterns -> (values, width).
+    """Binned patterns -> (values, width), and a map with a place for each `stride` bins.
 
     The position of a peak is the signal, so the last map is not averaged away: every place has weights of its own.
     """
@@ -48,20 +46,26 @@ class ResNet(nn.Module):
         super().__init__()
         channels = [STEM, *(min(STEM * 2**i, config.width) for i in range(1, config.depth + 1))]
         places = config.bins // stride(config)
+        self.map_size = (places, channels[-1])
         self.stem = nn.Conv1d(2, STEM, kernel_size=8, padding=3, stride=2)
         self.blocks = nn.ModuleList(Block(a, b) for a, b in pairwise(channels))
         self.out = nn.Sequential(
             nn.Linear(channels[-1] * places, config.width), nn.GELU(), nn.Linear(config.width, config.width)
         )
 
-    def forward(self, pattern: Float[Tensor, "values 2 bins"]) -> Float[Tensor, "values width"]:
-        """Encode intensities and the mask of what was measured."""
+    def forward(
+        self, pattern: Float[Tensor, "values 2 bins"]
+    ) -> tuple[Float[Tensor, "values width"], Float[Tensor, "values positions channels"]]:
+        """Encode intensities and the mask of what was measured: the vectors, and the last map.
+
+        Places that were not measured stay zero from layer to layer. Only the map shows there what the last block makes
+        of their neighbours; no vector sees it.
+        """
         measured = masks.coarse(pattern[:, 1], 2)
-        x = functional.gelu(self.stem(pattern)) * (measured > 0)[:, None]
+        x = functional.gelu(self.stem(pattern))
         for block in self.blocks:
+            x = block(x * (measured > 0)[:, None])
             measured = masks.coarse(measured, 2)
-            x = block(x, measured)
         # a pattern of which half is missing counts as much as a whole one, as after dropout
         share = measured.mean(dim=1)[:, None, None].clamp(min=1 / measured.shape[1])
-        vectors: Tensor = self.out((x * measured[:, None] / share).flatten(1))
-        return vectors
+        return self.out((x * measured[:, None] / share).flatten(1)), x.transpose(1, 2)

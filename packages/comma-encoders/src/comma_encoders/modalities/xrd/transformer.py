@@ -36,23 +36,28 @@ class Layer(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Binned patterns -> (values, width): the class token after attention between patches."""
+    """Binned patterns -> (values, width), the class token after attention between patches, and a map of the patches."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.patch = config.patch
+        self.map_size = (config.bins // config.patch, config.width)
         self.embed = nn.Conv1d(2, config.width, kernel_size=config.patch, stride=config.patch)
         self.position = nn.Parameter(SPREAD * torch.randn(config.bins // config.patch, config.width))
         self.token = nn.Parameter(SPREAD * torch.randn(config.width))
         self.layers = nn.ModuleList(Layer(config.width, config.heads) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width)
 
-    def forward(self, pattern: Float[Tensor, "values 2 bins"]) -> Float[Tensor, "values width"]:
-        """Encode intensities and the mask of what was measured."""
+    def forward(
+        self, pattern: Float[Tensor, "values 2 bins"]
+    ) -> tuple[Float[Tensor, "values width"], Float[Tensor, "values positions width"]]:
+        """Encode intensities and the mask of what was measured: the vectors, and the patches.
+
+        A patch that was not measured sees the others, but none sees it.
+        """
         patches = self.embed(pattern).transpose(1, 2) + self.position
         x = torch.cat([self.token.expand(len(pattern), 1, -1), patches], dim=1)
         seen = functional.pad(masks.coarse(pattern[:, 1], self.patch), (1, 0), value=1.0)
         for layer in self.layers:
             x = layer(x, seen)
-        vectors: Tensor = self.norm(x[:, 0])
-        return vectors
+        return self.norm(x[:, 0]), self.norm(x[:, 1:])
