@@ -41,6 +41,7 @@ def sample(name: str, metal: str, i: int, *, with_structure: bool = True) -> Sam
         id=name,
         fields=fields,
         groups={"formula": formula, "material": name, "fold": str(fold(formula))},
+        targets={"length": 3.0 + 0.1 * i, "gap": max(0.0, 0.3 * (i - 6)), "kind": "long" if i > 6 else "short"},
         annotations={"text": told},
         provenance={"text": tuple({"doi": f"10.1/{name}-{j}", "paragraph": f"{name}-{j}"} for j in range(len(told)))},
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from comma_align.cli import CONFIGS
-from comma_align.config import Objective, Optimizer, Run
+from comma_align.config import HardNegatives, Objective, Optimizer, Pretrain, Run, Supervised
 from comma_align.manual import describe_settings
 from comma_data.configfile import dump_toml, load
 from comma_data.errors import ConfigError
@@ -14,15 +14,25 @@ from pydantic import TypeAdapter
 
 NAMED = sorted(CONFIGS.glob("*.toml"))
 
+SECTIONS = {"optimizer", "objective", "hard_negatives", "pretrain", "supervised"}
+
 GOOD = 'name = "x"\ndata = "d"\nmodalities = ["structure", "text"]\n'
 BAD = {
     "misspelt": (GOOD + "epoch = 3\n", r"line 4.*did you mean 'epochs'"),
     "misspelt in a section": (GOOD + "[optimizer]\nhead_rl = 1e-3\n", r"line 5.*did you mean 'head_lr'"),
     "misspelt encoder setting": (GOOD + "[encoders.text]\nwidht = 8\n", r"line 4.*text\.widht.*did you mean 'width'"),
     "unknown modality": (GOOD.replace('"text"', '"txt"'), r"line 3.*Did you mean 'text'"),
-    "one modality": (GOOD.replace(', "text"', ""), r"line 3.*at least two"),
+    "one modality": (GOOD.replace(', "text"', ""), r"stages.*at least two modalities"),
     "a modality that the run lacks": (GOOD + "[encoders.xrd]\nwidth = 8\n", r"'xrd' is not among"),
     "a pair that cannot be": (GOOD + '[objective]\npairs = ["structure-xrd"]\n', r"no pair of the run's modalities"),
+    "a star around what the run lacks": (GOOD + '[objective]\npairs = ["star:xrd"]\n', r"line 4.*no pair"),
+    "an unknown objective": (GOOD + '[objective]\nkind = "infonc"\n', r"line 5.*infonce"),
+    "a weight of no pair": (GOOD + '[objective.pair_weights]\n"text-xrd" = 2.0\n', r"line 4.*structure-text"),
+    "no stage": (GOOD + "stages = []\n", r"line 4.*at least one of pretrain"),
+    "an unknown stage": (GOOD + 'stages = ["aling"]\n', r"line 4.*align"),
+    "nothing to learn": (GOOD + 'stages = ["supervised"]\n', r"supervised.*name the target"),
+    "pre-training of what the run lacks": (GOOD + '[pretrain]\nmodalities = ["xrd"]\n', r"line 4.*'xrd' is not among"),
+    "variations of what the run lacks": (GOOD + '[variations]\nxrd = ["erase"]\n', r"line 4.*'xrd' is not among"),
     "negative": (GOOD + "epochs = -1\n", r"line 4.*greater than or equal to 1"),
     "wrong type": (GOOD + 'epochs = "many"\n', r"line 4.*epochs"),
     "fold 5": (GOOD + "test_fold = 5\n", r"line 4.*test_fold"),
@@ -57,10 +67,10 @@ def test_settings_on_the_command_line_replace_the_file(tmp_path):
     assert (run.optimizer.head_lr, run.encoders["text"].width, run.name) == (2e-3, 32, "other")
 
 
-@pytest.mark.parametrize("kind", [Run, Optimizer, Objective])
+@pytest.mark.parametrize("kind", [Run, Optimizer, Objective, HardNegatives, Pretrain, Supervised])
 def test_every_setting_has_a_meaning(kind):
     assert all(field.description for field in kind.model_fields.values())
-    assert all(key in describe_settings("", kind) for key in kind.model_fields if key not in {"optimizer", "objective"})
+    assert all(key in describe_settings("", kind) for key in kind.model_fields if key not in SECTIONS)
 
 
 def test_the_complete_config_names_every_encoder_setting():

@@ -1,88 +1,69 @@
-"""Two real gloo processes give the gradients of one."""
+"""Real gloo processes give the gradients of one, and a run goes on with another number of them."""
 
 import json
-import socket
-import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-SCRIPT = """
-import json, sys, os
-import torch, torch.distributed as dist
-from comma_align.gather import gather, gather_rows, sum_gradients, world
-from comma_align.objective import Alignment
-from comma_encoders.types import Embedded
-
-if int(os.environ["WORLD_SIZE"]) > 1:
-    dist.init_process_group("gloo")
-rank, size = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-assert world() == int(sys.argv[1]), "the world has another size than asked for"
-
-torch.manual_seed(0)
-x = {m: torch.randn(12, 6, dtype=torch.float64) for m in ("structure", "text", "xrd")}
-present = {"structure": list(range(12)), "text": [0, 1, 2, 5, 6, 7, 11], "xrd": [1, 3, 5, 7]}  # xrd: odd samples only
-formula = torch.tensor([0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 8])
-towers = torch.nn.ModuleDict({m: torch.nn.Linear(6, 4, dtype=torch.float64) for m in x})
-mine = list(range(12))[rank::size]
-
-embedded = {}
-for m, rows in present.items():
-    own = [r for r in rows if r in mine]
-    if own:
-        z = torch.nn.functional.normalize(towers[m](x[m][own]), dim=-1)
-        embedded[m] = Embedded(z=z, rows=torch.tensor([mine.index(r) for r in own]))
-everyone = gather(embedded, tuple(sorted(present)), len(mine), torch.zeros(0, 4, dtype=torch.float64))
-groups = {"formula": gather_rows(formula[mine]), "material": gather_rows(torch.tensor(mine))}
-pairs = [("structure", "text"), ("structure", "xrd"), ("text", "xrd")]
-objective = Alignment(pairs)
-loss = objective.double()(everyone, groups).total
-loss.backward()
-sum_gradients(list(towers.parameters()))
-out = {"world": size, "loss": loss.item(), "temperature": objective.log_scale.grad.item(),
-       "gradients": {n: p.grad.tolist() for n, p in towers.named_parameters()}}
-if rank == 0:
-    json.dump(out, open(sys.argv[2], "w"))
-if dist.is_initialized():
-    dist.barrier()
-    dist.destroy_process_group()
-"""
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+sys.path.insert(0, str(Path(__file__).parent))
+import jobs
+from processes import together
 
 
 def launch(processes, tmp_path):
-    script, out = tmp_path / "job.py", tmp_path / f"out-{processes}.json"
-    script.write_text(SCRIPT)
-    base = {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(free_port()),
-        "WORLD_SIZE": str(processes),
-        "OMP_NUM_THREADS": "1",
-    }
-    import os
-
-    jobs = [
-        subprocess.Popen(
-            [sys.executable, str(script), str(processes), str(out)], env={**os.environ, **base, "RANK": str(r)}
-        )
-        for r in range(processes)
-    ]
-    assert [job.wait(timeout=120) for job in jobs] == [0] * processes
+    out = tmp_path / f"out-{processes}.json"
+    assert together(processes, jobs.gradients, str(out)) == [0] * processes
     return json.loads(out.read_text())
 
 
-def test_two_processes_give_the_loss_and_gradients_of_one(tmp_path):
-    one, two = launch(1, tmp_path), launch(2, tmp_path)
-    assert (one["world"], two["world"]) == (1, 2)
-    assert two["loss"] == pytest.approx(one["loss"], rel=1e-12)
-    assert two["temperature"] == pytest.approx(one["temperature"], rel=1e-9)
+@pytest.mark.parametrize("world", [2, 4])
+def test_several_processes_give_the_loss_and_gradients_of_one(tmp_path, world):
+    one, several = launch(1, tmp_path), launch(world, tmp_path)
+    assert (one["world"], several["world"]) == (1, world)
+    assert several["loss"] == pytest.approx(one["loss"], rel=1e-12)
+    assert several["temperature"] == pytest.approx(one["temperature"], rel=1e-9)
     for name, gradient in one["gradients"].items():
-        flat = [x for row in gradient for x in (row if isinstance(row, list) else [row])]
-        other = [x for row in two["gradients"][name] for x in (row if isinstance(row, list) else [row])]
-        assert other == pytest.approx(flat, rel=1e-9, abs=1e-12)
-        assert any(flat)
+        assert several["gradients"][name] == pytest.approx(gradient, rel=1e-9, abs=1e-12)
+        assert any(gradient)
+
+
+def config(data, **changes):
+    encoders = {"text": {"width": 16, "heads": 2, "dropout": 0.0}, "structure": {"width": 16, "layers": 1}}
+    given = {
+        "name": "tiny", "data": str(data), "modalities": ["structure", "text"], "encoders": encoders, "dim": 16,
+        "epochs": 6, "batch_size": 8, "validate_every": 2, "checkpoint_every": 2,
+    }  # fmt: skip
+    return json.dumps(given | changes)
+
+
+def trained(tmp_path, data, world, out, stop=0, **changes):
+    codes = together(world, jobs.training, config(data, **changes), str(data), str(tmp_path / out), stop)
+    lines = (tmp_path / out / "metrics.jsonl").read_text().splitlines()
+    return codes, [entry["loss"] for entry in map(json.loads, lines) if "loss" in entry]
+
+
+def test_a_run_goes_on_with_other_numbers_of_processes(data, tmp_path):
+    codes, whole = trained(tmp_path, data, 1, "whole")
+    assert codes == [0]
+    for world, stop in ((2, 4), (1, 0)):
+        codes, losses = trained(tmp_path, data, world, "moved", stop)
+        assert codes == [4 if stop else 0] * world
+        assert len(losses) == (stop or len(whole))
+    assert losses == pytest.approx(whole, rel=1e-5)
+
+
+@pytest.mark.parametrize("stage", ["supervised", "pretrain"])
+def test_the_other_stages_run_on_two_processes(data, tmp_path, stage):
+    changes = {"stages": [stage], "supervised": {"target": "length", "epochs": 3}, "pretrain": {"epochs": 3}}
+    one, two = (trained(tmp_path, data, world, f"{stage}-{world}", **changes) for world in (1, 2))
+    assert (one[0], two[0]) == ([0], [0, 0])
+    assert len(one[1]) == len(two[1])
+    if stage == "supervised":  # the corruption of pre-training is drawn by each process
+        assert two[1] == pytest.approx(one[1], rel=1e-5)
+
+
+def test_a_process_that_has_no_sample_of_a_batch_changes_nothing(data, tmp_path):
+    one, three = (trained(tmp_path, data, world, f"few-{world}", batch_size=2, epochs=2) for world in (1, 3))
+    assert (one[0], three[0]) == ([0], [0] * 3)
+    assert three[1] == pytest.approx(one[1], rel=1e-5)

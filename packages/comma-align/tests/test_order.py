@@ -1,7 +1,11 @@
 """The order of samples is a function of seed and epoch alone."""
 
+import numpy as np
+from comma_align.config import HardNegatives
+from comma_align.hardness import points
 from comma_align.order import batches, share, steps_per_epoch
 from comma_align.schedule import factor
+from comma_data.sample import Sample
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,3 +44,28 @@ def test_the_rate_rises_and_falls_and_stays_between_zero_and_one(total, warmup):
     top = rates.index(max(rates))
     assert rates[: top + 1] == sorted(rates[: top + 1])
     assert rates[top:] == sorted(rates[top:], reverse=True)
+
+
+def test_near_points_meet_in_a_batch_and_every_sample_is_visited_once():
+    rng = np.random.default_rng(0)
+    centres = rng.permutation(np.repeat(np.arange(16), 8))
+    points = 100.0 * np.eye(16)[centres] + 0.01 * rng.standard_normal((128, 16))
+    plain, near = (batches(128, 16, 0, 0, points=p) for p in (None, points))
+    together = [np.mean([len(set(centres[batch])) for batch in found]) for found in (plain, near)]
+    assert sorted(i for batch in near for i in batch) == list(range(128))
+    assert together[1] < 0.6 * together[0]
+    assert batches(128, 16, 0, 1, points=points) != near
+    assert batches(128, 16, 0, 0, points=points) == near
+
+
+def sample(formula):
+    return Sample(id="x", fields={}, groups={"formula": formula, "material": "x"})
+
+
+def test_the_same_elements_lie_nearer_than_anything_else():
+    formulas = ["Fe2O3", "Fe3O4", "TiO2", "Ti2O3", "?unknown"]
+    of = points([sample(f) for f in formulas], HardNegatives(by="elements"))
+    distance = np.linalg.norm(of[:, None] - of[None], axis=2)
+    assert distance[0, 1] < 1 < distance[0, 2]
+    assert distance[2, 3] < 1 < distance[2, 4]
+    assert points([sample("Fe2O3")], HardNegatives()) is None

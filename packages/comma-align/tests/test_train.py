@@ -13,6 +13,7 @@ import torch
 from comma_align import checkpoint, train
 from comma_align.config import Run
 from comma_align.errors import DivergedError, EmptyError, RunError
+from comma_align.loop import Loop, Place
 from comma_align.source import drawn, open_source
 from comma_data.errors import DataError
 from comma_data.shards import ShardSet
@@ -75,7 +76,7 @@ def test_the_folder_is_complete(finished):
     assert {p.name for p in out.iterdir()} == {
         "config.toml", "manifest.json", "metrics.jsonl", "model", "result.png", "checkpoints",
     }  # fmt: skip
-    assert len(checkpoint.checkpoints(out)) == 2
+    assert len(checkpoint.checkpoints(out / "checkpoints" / "align")) == 2
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["data"]["name"] == "tiny"
     assert len(manifest["validation"]) == len(rows)
@@ -191,7 +192,7 @@ def test_a_damaged_checkpoint_is_named(data, tmp_path):
     out = tmp_path / "run"
     run = settings(data, epochs=2)
     train.train(run, data, out, quiet=True)
-    weights = checkpoint.checkpoints(out)[-1] / checkpoint.WEIGHTS
+    weights = checkpoint.checkpoints(out / "checkpoints" / "align")[-1] / checkpoint.WEIGHTS
     whole = bytearray(weights.read_bytes())
     whole[len(whole) // 2] ^= 1
     weights.write_bytes(bytes(whole))
@@ -199,21 +200,29 @@ def test_a_damaged_checkpoint_is_named(data, tmp_path):
         train.train(run, data, out, quiet=True)
 
 
-def test_a_step_that_is_not_finite_changes_no_weight(data, tmp_path, monkeypatch):
-    job = train.prepare(settings(data), data, tmp_path / "run", "auto")
-    real = train.global_loss
+def loop_of(run, data, out):
+    job = train.prepare(run, data, out)
+    return Loop(job.stage("align"), Place(run=run, out=out, accelerator=job.accelerator, quiet=True))
+
+
+def test_a_step_that_is_not_finite_changes_no_weight_and_is_named(data, tmp_path, monkeypatch):
+    loop = loop_of(settings(data), data, tmp_path / "run")
+    real = loop.stage._loss
 
     def poisoned(*args):
         loss = real(*args)
         return type(loss)(total=loss.total * float("nan"), terms=loss.terms)
 
-    before = {k: v.clone() for k, v in job.trainee.modules.state_dict().items()}
-    monkeypatch.setattr(train, "global_loss", poisoned)
-    taken = train.take_step(job, job.steps[0], 0)
-    assert not taken.finite
-    assert all(torch.equal(before[k], v) for k, v in job.trainee.modules.state_dict().items())
+    before = {k: v.clone() for k, v in loop.kept.state_dict().items()}
+    monkeypatch.setattr(loop.stage, "_loss", poisoned)
+    assert not loop.step(loop.stage.steps[0], 0).finite
     with pytest.raises(DivergedError, match=r"on .*[mnt]-\d\d"):
-        train.all_steps(job, checkpoint.State(step=0, seconds=0.0), workers=0, quiet=True)
+        loop.run()
+    assert all(torch.equal(before[k], v) for k, v in loop.kept.state_dict().items())
+    skipped = [
+        json.loads(line).get("skipped") for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    ]
+    assert skipped[0] == loop.stage.steps.ids(0)
 
 
 def test_nothing_to_align_is_refused_with_what_is_there(data):
@@ -229,7 +238,7 @@ def test_a_missing_data_folder_is_named(data, tmp_path):
 def test_a_visit_is_decided_by_seed_epoch_and_id(data):
     run = settings(data)
     sample = open_source(data, run).train[0]
-    first, again, later = (drawn(sample, run, epoch) for epoch in (0, 0, 1))
+    first, again, later = (drawn(sample, run, epoch).sample for epoch in (0, 0, 1))
     np.testing.assert_equal(first.fields, again.fields)
     with pytest.raises(AssertionError):
         np.testing.assert_equal(first.fields["structure"], later.fields["structure"])
@@ -239,7 +248,7 @@ def test_a_visit_is_decided_by_seed_epoch_and_id(data):
 def test_views_of_the_config_are_told(data):
     run = settings(data, text_views=("operations",), augmentation={})
     source = open_source(data, run)
-    assert not any("CO3" in step for s in source.train for step in drawn(s, run, 0).fields["text"][0])
+    assert not any("CO3" in step for s in source.train for step in drawn(s, run, 0).sample.fields["text"][0])
 
 
 def test_worker_processes_change_nothing(data, tmp_path):

@@ -2,7 +2,9 @@
 
 weights.safetensors    model and objective
 optimizer.safetensors  moments of AdamW
-state.json             step, and sha256 of the two files
+state.json             step and what else is no tensor, and sha256 of the two files
+
+A stage keeps its own, under `checkpoints/STAGE`; and under `best/STAGE` its best, where it can end early.
 """
 
 import hashlib
@@ -10,7 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,12 @@ class State:
     """Steps done."""
     seconds: float
     """Training time so far."""
+    best: float | None = None
+    """Best score on the validation fold, where a stage can end early."""
+    stale: int = 0
+    """Validations since then."""
+    loss_scale: float = 0.0
+    """What losses are multiplied with in half precision; 0 otherwise."""
 
 
 def _moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -76,23 +84,23 @@ def staging(final: Path) -> Path:
     return staged
 
 
-def checkpoints(run: Path) -> list[Path]:
-    """Finished checkpoints of a run, oldest first."""
-    return sorted((run / "checkpoints").glob("step-*"))
+def checkpoints(folder: Path) -> list[Path]:
+    """Finished checkpoints in a folder, oldest first."""
+    return sorted(folder.glob("step-*"))
 
 
-def save(run: Path, state: State, modules: nn.Module, optimizer: torch.optim.Optimizer) -> Path:
-    """Write a checkpoint, then delete all but the last two."""
-    final = run / "checkpoints" / f"step-{state.step:08d}"
+def save(folder: Path, state: State, modules: nn.Module, optimizer: torch.optim.Optimizer, *, kept: int = KEPT) -> Path:
+    """Write a checkpoint into a folder, then delete all but the last `kept`."""
+    final = folder / f"step-{state.step:08d}"
     if final.exists():
         return final
     staged = staging(final)
     save_file({k: t.detach().cpu().contiguous() for k, t in modules.state_dict().items()}, staged / WEIGHTS)
     save_file(_moments(optimizer), staged / MOMENTS)
     hashes = {name: _sha256(staged / name) for name in (WEIGHTS, MOMENTS)}
-    (staged / STATE).write_text(json.dumps({"step": state.step, "seconds": state.seconds, "sha256": hashes}))
+    (staged / STATE).write_text(json.dumps({**asdict(state), "sha256": hashes}))
     commit(staged, final)
-    for old in checkpoints(run)[:-KEPT]:
+    for old in checkpoints(folder)[:-kept]:
         shutil.rmtree(old)
     return final
 
@@ -118,10 +126,11 @@ def load(folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer) -> 
     content = _read(folder)
     fit(modules, load_file(folder / WEIGHTS), str(folder))
     _put_moments(optimizer, load_file(folder / MOMENTS))
-    return State(step=int(content["step"]), seconds=float(content["seconds"]))
+    known = {field.name for field in fields(State)}
+    return State(**{key: value for key, value in content.items() if key in known})
 
 
-def newest(run: Path, modules: nn.Module, optimizer: torch.optim.Optimizer) -> State:
-    """The newest checkpoint of a run put into the modules and the optimizer, or the state before the first step."""
-    saved = checkpoints(run)
+def newest(folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+    """The newest checkpoint of a folder put into modules and optimizer, or the state before the first step."""
+    saved = checkpoints(folder)
     return load(saved[-1], modules, optimizer) if saved else State(step=0, seconds=0.0)

@@ -23,7 +23,13 @@ def run(
     ] = "demo",
     data: Annotated[Path | None, typer.Option(help="Data folder, in place of the one that the config names.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/NAME by default.")] = None,
-    resume: Annotated[str, typer.Option(help="auto: go on with a run of equal config; never: start anew.")] = "auto",
+    resume: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|never|PATH",
+            help="auto: go on with a run of equal config; never: start anew; PATH: begin with that checkpoint.",
+        ),
+    ] = "auto",
     set_: Annotated[list[str] | None, typer.Option("--set", help="A setting, e.g. optimizer.head_lr=2e-3.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that make batches beside the training.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and stop.")] = False,
@@ -32,13 +38,15 @@ def run(
     """Align the modalities of a data folder and print what finds what among unseen materials."""
     from comma_align.errors import RunError
 
-    if resume not in {"auto", "never"}:
-        raise RunError(f"--resume {resume}: give auto or never")
+    if resume not in {"auto", "never"} and not (Path(resume) / "state.json").is_file():
+        raise RunError(
+            f"--resume {resume}: give auto, never, or the folder of a checkpoint (RUN/checkpoints/STAGE/step-N)"
+        )
     settings = read_config(config, set_ or [])
     folder = data_folder(settings, data)
     target = out or Path("runs") / settings.name
     if dry_run:
-        print(describe(settings, folder))
+        print(describe(settings, folder, target, workers))
         return
     from comma_align.train import train
 
@@ -57,13 +65,13 @@ def config_(
     from comma_data.configfile import dump_toml
     from comma_encoders.modality import get, names
 
-    from comma_align.config import Objective, Optimizer, Run
+    from comma_align.config import SECTIONS, Run
     from comma_align.manual import describe_settings
 
     if config is not None:
         print(dump_toml(read_config(config, [])))
         return
-    sections: dict[str, type] = {"": Run, "optimizer": Optimizer, "objective": Objective}
+    sections: dict[str, type] = {"": Run, **SECTIONS}
     sections |= {f"encoders.{name}": get(name).Config for name in names()}
     print("\n\n".join(describe_settings(title, kind) for title, kind in sections.items()))
 
@@ -84,24 +92,13 @@ def data_folder(settings: "Run", given: Path | None) -> Path:
     return ensure_data(given or Path(settings.data), may_build=given is None)
 
 
-def describe(settings: "Run", data: Path) -> str:
-    """What `--dry-run` prints: the config, the samples, the size of the model."""
-    import torch
+def describe(settings: "Run", data: Path, out: Path, workers: int = 0) -> str:
+    """What `--dry-run` prints: the config, the samples, the size of the model, and what two steps took."""
     from comma_data.configfile import dump_toml
 
-    from comma_align.folder import parameters
-    from comma_align.order import steps_per_epoch
-    from comma_align.source import open_source
-    from comma_align.train import make_trainee
+    from comma_align.dry import dry_run
 
-    source = open_source(data, settings)
-    model = make_trainee(settings, torch.device("cpu")).model
-    steps = settings.epochs * steps_per_epoch(len(source.train), settings.batch_size)
-    return (
-        f"{dump_toml(settings)}\n# {data}: {len(source.train)} training samples, {len(source.validation)} for "
-        f"validation; {source.removed.total} training texts are left out because validation or test knows them\n"
-        f"# {parameters(model):,} weights, {steps} steps"
-    )
+    return f"{dump_toml(settings)}\n{dry_run(settings, data, out, workers)}"
 
 
 def report(rows: "list[Row]", out: Path, settings: "Run", *, as_json: bool) -> None:
@@ -113,11 +110,16 @@ def report(rows: "list[Row]", out: Path, settings: "Run", *, as_json: bool) -> N
 
     if as_json:
         print(json.dumps(plain(rows)))
-    else:
+    elif rows:
         recall_table(rows, fold=(settings.test_fold + 1) % 5)
+    left = "predictor" if settings.stages[-1] == "supervised" else "model"
     print(
-        f"\n{out}/model is the model, {out}/result.png a picture, {out}/metrics.jsonl every step.\n"
-        f"Next:  comma eval synthesis {out}    structure to protocol, against baselines, on the test fold\n"
-        "       comma align config           every setting and what it means",
+        f"\n{out}/{left} is the model, {out}/result.png a picture, {out}/metrics.jsonl every step.\n"
+        + (
+            f"Next:  comma eval synthesis {out}    structure to protocol, against baselines, on the test fold\n"
+            if rows
+            else ""
+        )
+        + "       comma align config           every setting and what it means",
         file=sys.stderr,
     )

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Mapping
 from dataclasses import fields
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from comma_encoders.errors import UsageError
@@ -15,10 +16,9 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
-from comma_align.pairs import Pair, chosen
+from comma_align.pairs import Pair, chosen, every, label
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -60,6 +60,8 @@ class Optimizer(Section):
     """Share of all steps over which the rates rise from zero."""
     clip: Positive = 1.0
     """Largest norm of all gradients together."""
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of the running mean of the weights, which is then what is validated and saved; 0 for the last weights."""
 
 
 class Objective(Section):
@@ -90,6 +92,37 @@ class Objective(Section):
     """Rows of similarities that are in memory at a time; the result does not depend on it."""
 
 
+class Pretrain(Section):
+    """The stage `pretrain`: every encoder learns to undo the corruption of its own modality."""
+
+    epochs: Annotated[int, Field(ge=1)] = 50
+    """Visits of every training sample."""
+    modalities: tuple[str, ...] = ()
+    """Which encoders; without one, all of the run that have such a task."""
+
+
+class Supervised(Section):
+    """The stage `supervised`: encoders and a head learn one property, from scratch or from the model of `start`."""
+
+    target: str = ""
+    """Which of the samples' targets is learnt."""
+    kind: Literal["regression", "two-part", "classes"] = "regression"
+    """A number; a number that is often exactly zero (zero or not, then how much); or a class."""
+    epochs: Annotated[int, Field(ge=1)] = 100
+    """Visits of every training sample."""
+    tune: bool = True
+    """Whether the encoders learn too, or the head alone."""
+
+
+class HardNegatives(Section):
+    """Batches in which what is hard to tell apart meets."""
+
+    by: Literal["nothing", "elements", "composition"] = "nothing"
+    """Samples of the same element set, or of near compositions, come into the same batch."""
+    together: Annotated[int, Field(ge=2)] = 8
+    """About how many of them."""
+
+
 class Run(Section):
     """A training run."""
 
@@ -103,16 +136,32 @@ class Run(Section):
     """Modality -> settings of its encoder that differ from the defaults."""
     dim: Annotated[int, Field(ge=2)] = 128
     """Dimension of the shared space."""
+    shared_head: bool = False
+    """Whether one projection head serves all modalities, behind a linear map of each into its width."""
+    stages: tuple[Literal["pretrain", "align", "supervised"], ...] = ("align",)
+    """What is done, one after the other; each stage starts with the weights that the one before left."""
+    start: str = ""
+    """Folder of a model whose encoders, and heads where they fit, are the first weights; empty for random ones."""
     text_views: tuple[Literal["precursors", "amounts", "masked", "operations"], ...] = ("precursors",)
     """How protocols are told; with several, each visit of a sample draws one."""
     augmentation: Mapping[str, Share] = Field(default_factory=dict)
     """Modality -> strength of the random variation of its values, 0 to 1."""
+    variations: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Modality -> variations that are off unless asked for, since they can destroy a label: `crop` and `erase` of
+    images, `strain` of structures."""
+    modality_dropout: Share = 0.0
+    """Chance that a visit leaves out a modality of a sample; one pair is always left."""
+    imputer: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the loss of an imputer that is trained with the alignment, without changing it; 0 for none."""
     test_fold: Annotated[int, Field(ge=0, le=4)] = 0
     """Fold that is never looked at; the next one is for validation, the other three are for training."""
     epochs: Annotated[int, Field(ge=1)] = 100
-    """Visits of every training sample."""
+    """Visits of every training sample in the stage `align`."""
     batch_size: Annotated[int, Field(ge=2)] = 128
     """Samples of a step, over all processes."""
+    edge_budget: Annotated[int, Field(ge=0)] = 0
+    """Most edges (or tokens, pixels, bins: numbers in one tensor) that go through the encoders at a time; a larger
+    share of a batch is cut, and its gradients are the same. 0 for no bound."""
     seed: Annotated[int, Field(ge=0)] = 0
     """From which all that is random is derived."""
     precision: Literal["no", "bf16", "fp16"] = "no"
@@ -121,12 +170,22 @@ class Run(Section):
     """Epochs between two recalls on the validation fold."""
     checkpoint_every: Annotated[int, Field(ge=1)] = 10
     """Epochs between two checkpoints."""
+    patience: Annotated[int, Field(ge=0)] = 0
+    """Validations without a better score after which a stage ends, with the weights of the best; 0 never ends early."""
+    trackers: tuple[str, ...] = ()
+    """Where figures go beside `metrics.jsonl`: names that accelerate knows, e.g. `tensorboard`."""
     bad_batches: Annotated[int, Field(ge=0)] = 3
     """Steps in a row that may be skipped because loss or gradient is not finite."""
     optimizer: Optimizer = Optimizer()
     """How the weights are changed."""
     objective: Objective = Objective()
     """What is minimised."""
+    hard_negatives: HardNegatives = HardNegatives()
+    """Which samples meet in a batch."""
+    pretrain: Pretrain = Pretrain()
+    """The stage `pretrain`."""
+    supervised: Supervised = Supervised()
+    """The stage `supervised`."""
 
     @field_validator("modalities")
     @classmethod
@@ -136,8 +195,8 @@ class Run(Section):
                 get(name)
             except UsageError as error:
                 raise ValueError(str(error)) from error
-        if len(set(value)) < max(2, len(value)):
-            raise ValueError("give at least two modalities, each once")
+        if not value or len(set(value)) < len(value):
+            raise ValueError("give at least one modality, each once")
         return tuple(sorted(value))
 
     @field_validator("encoders")
@@ -150,12 +209,56 @@ class Run(Section):
             raise ValueError(f"{extra[0]!r} is not among the modalities {', '.join(chosen)}")
         return {m: _encoder_config(m, value.get(m, {})) for m in chosen}
 
-    @model_validator(mode="after")
-    def _pairs_exist(self) -> "Run":
-        chosen(self.objective.pairs, self.modalities)
-        return self
+    @field_validator("stages")
+    @classmethod
+    def _possible(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if not value or len(set(value)) < len(value):
+            raise ValueError("give at least one of pretrain, align, supervised, each once")
+        if "align" in value and len(info.data.get("modalities", ("", ""))) < 2:
+            raise ValueError("to align, give at least two modalities")
+        return value
+
+    @field_validator("objective")
+    @classmethod
+    def _pairs_exist(cls, value: Objective, info: ValidationInfo) -> Objective:
+        modalities = info.data.get("modalities", ())
+        if "align" in info.data.get("stages", ()) and modalities:
+            chosen(value.pairs, modalities)
+            known = sorted(label(pair) for pair in every(modalities))
+            for name in value.pair_weights:
+                if name not in known:
+                    raise ValueError(f"pair_weights: {name!r} is no pair; there are {', '.join(known)}")
+        return value
+
+    @field_validator("variations", "pretrain")
+    @classmethod
+    def _of_the_run(cls, value: Any, info: ValidationInfo) -> Any:
+        modalities = info.data.get("modalities", ())
+        for name in value.modalities if isinstance(value, Pretrain) else value:
+            if name not in modalities:
+                raise ValueError(f"{name!r} is not among the modalities {', '.join(modalities)}")
+        return value
+
+    @field_validator("supervised")
+    @classmethod
+    def _has_a_target(cls, value: Supervised, info: ValidationInfo) -> Supervised:
+        if "supervised" in info.data.get("stages", ()) and not value.target:
+            raise ValueError("target: name the target to learn")
+        return value
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
-        """The pairs of modalities to align."""
-        return chosen(self.objective.pairs, self.modalities)
+        """The pairs of modalities to align; none where the run does not align."""
+        return chosen(self.objective.pairs, self.modalities) if "align" in self.stages else ()
+
+
+SECTIONS: Mapping[str, type[Section]] = MappingProxyType(
+    {
+        "optimizer": Optimizer,
+        "objective": Objective,
+        "hard_negatives": HardNegatives,
+        "pretrain": Pretrain,
+        "supervised": Supervised,
+    }
+)
+"""Name of a section -> what it holds."""

@@ -3,8 +3,10 @@
 config.toml     the complete config
 manifest.json   data, split, groups seen, versions, commit, time
 metrics.jsonl   one JSON object a line: training steps, and recall on the validation fold
-checkpoints/    the last two
+checkpoints/    the last two of each stage
+best/           of each stage that can end early, the best
 model/          the trained model, for `comma_encoders.load`
+predictor/      in its place after the stage `supervised`: encoders and head, for `comma_align.predictor.load`
 result.png      a picture of the result
 """
 
@@ -25,7 +27,8 @@ from comma_align.config import Run
 from comma_align.errors import RunError
 from comma_align.source import Source
 
-CONFIG, MANIFEST, METRICS, MODEL, PICTURE = "config.toml", "manifest.json", "metrics.jsonl", "model", "result.png"
+CONFIG, MANIFEST, METRICS, PICTURE = "config.toml", "manifest.json", "metrics.jsonl", "result.png"
+MODEL, PREDICTOR = "model", "predictor"
 
 
 def commit_hash() -> str | None:
@@ -125,12 +128,12 @@ def _same(there: Run, wanted: Run, out: Path) -> None:
             )
 
 
-def cut_metrics(out: Path, step: int) -> None:
-    """Drop metrics of steps after the checkpoint from which training goes on: they come again."""
+def cut_metrics(out: Path, stage: str, step: int) -> None:
+    """Drop metrics of a stage's steps after the checkpoint from which training goes on: they come again."""
     path = out / METRICS
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     whole = [line for line in lines if line.endswith("}")]  # a kill can leave half a line
-    kept = [line for line in whole if json.loads(line)["step"] <= step]
+    kept = [line for line in whole if (entry := json.loads(line))["stage"] != stage or entry["step"] <= step]
     path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
 

@@ -91,3 +91,21 @@ def sum_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
     dist.all_reduce(flat)
     for p, g in zip(parameters, flat.split([g.numel() for g in gradients]), strict=True):
         p.grad = g.view_as(p).clone()
+
+
+def any_process(flag: bool, device: torch.device) -> bool:  # noqa: FBT001  the one thing that is asked
+    """Whether the flag is up in any process: so all of them stop after the same step."""
+    if world() == 1:
+        return flag
+    up = torch.tensor([int(flag)], device=device)
+    dist.all_reduce(up, op=dist.ReduceOp.MAX)
+    return bool(up.item())
+
+
+def total(count: float, device: torch.device) -> float:
+    """The sum of a number over all processes."""
+    if world() == 1:
+        return count
+    summed = torch.tensor([count], dtype=torch.float64, device=device)
+    dist.all_reduce(summed)
+    return float(summed.item())

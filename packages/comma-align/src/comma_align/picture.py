@@ -28,14 +28,18 @@ def draw(out: Path, rows: Sequence[Row]) -> Path:
 def _losses(axes: Axes, metrics: Path) -> None:
     entries = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
     training = [entry for entry in entries if "loss" in entry]
-    for pair in sorted({pair for entry in training for pair in entry["terms"]}):
-        points = [(entry["step"], entry["terms"][pair]) for entry in training if pair in entry["terms"]]
-        axes.plot(*zip(*points, strict=True), label=pair, linewidth=1)
-    axes.set(xlabel="step", ylabel="InfoNCE", title="Training loss by pair")
+    for stage, name in sorted({(entry["stage"], name) for entry in training for name in entry["terms"]}):
+        of = [entry for entry in training if entry["stage"] == stage and name in entry["terms"]]
+        points = [(entry["step"], entry["terms"][name]) for entry in of]
+        axes.plot(*zip(*points, strict=True), label=f"{stage}: {name}", linewidth=1)
+    axes.set(xlabel="step of the stage", ylabel="loss", title="Training loss by term")
     axes.legend(fontsize=8)
 
 
 def _recalls(axes: Axes, rows: Sequence[Row]) -> None:
+    if not rows:  # a run that aligns nothing
+        axes.set_axis_off()
+        return
     place = np.arange(len(rows))
     for k, shade in ((10, "#c6d7ee"), (5, "#7aa2d6"), (1, "#1f4e9c")):
         axes.barh(place, [row.recall.at[k] for row in rows], color=shade, label=f"recall at {k}")

@@ -6,7 +6,6 @@ from itertools import permutations
 
 from comma_data.sample import Sample
 from comma_encoders.batch import group_code
-from comma_encoders.model import AlignedModel
 from comma_encoders.retrieval import Recall, recall, same_group, similarity
 from comma_encoders.types import Embedded
 
@@ -43,13 +42,16 @@ def _row(query: str, gallery: str, embedded: Mapping[str, Embedded], samples: Se
     return Row(query=query, gallery=gallery, recall=recall(scores, relevant, KS))
 
 
-def every_pair(model: AlignedModel, samples: Sequence[Sample]) -> list[Row]:
+def rows_of(embedded: Mapping[str, Embedded], samples: Sequence[Sample]) -> list[Row]:
     """Recall at 1, 5 and 10 for both directions of every pair of modalities that the samples have.
 
     Each pool holds one value of every material or, where a text or a composition takes part, of every formula; the
     queries are those that have an answer in the pool.
+
+    Args:
+        embedded: vectors of the samples' values.
+        samples: what they belong to.
     """
-    embedded = model.embed(samples)
     rows = [_row(a, b, embedded, samples) for a, b in permutations(sorted(embedded), 2)]
     return [row for row in rows if row is not None]
 

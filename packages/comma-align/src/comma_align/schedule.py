@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable
 
 import torch
-from comma_encoders.model import AlignedModel
 from torch import nn
 
 from comma_align.config import Optimizer
@@ -25,12 +24,11 @@ def _group(parameters: Iterable[nn.Parameter], peak: float, decay: float) -> lis
     return [{"params": ps, "peak": peak, "lr": peak, "weight_decay": wd} for ps, wd in halves if ps]
 
 
-def adamw(model: AlignedModel, objective: nn.Module, config: Optimizer) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) with one rate for encoders, one for heads and objective."""
-    heads = [*model.heads.parameters(), *objective.parameters()]
+def adamw(encoders: Iterable[nn.Parameter], others: Iterable[nn.Parameter], config: Optimizer) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) with one rate for encoders, one for everything on top."""
     groups = [
-        *_group(model.encoders.parameters(), config.encoder_lr, config.weight_decay),
-        *_group(heads, config.head_lr, config.weight_decay),
+        *_group(encoders, config.encoder_lr, config.weight_decay),
+        *_group(others, config.head_lr, config.weight_decay),
     ]
     return torch.optim.AdamW(groups, betas=(0.9, 0.999))
 

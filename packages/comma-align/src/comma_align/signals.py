@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+ASKING = ("SIGTERM", "SIGINT", "SIGUSR1")
+"""What a scheduler or a user sends; SLURM sends SIGUSR1 ahead of time where `--signal` says so."""
+
 
 @contextmanager
 def asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """A function that says whether SIGTERM or SIGINT came; a second one ends the process at once."""
+    """A function that says whether such a signal came; a second one ends the process at once."""
     asked = False
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
@@ -18,7 +21,8 @@ def asked_to_stop() -> Iterator[Callable[[], bool]]:
             os._exit(128 + number)
         asked = True
 
-    old = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    numbers = [getattr(signal, name) for name in ASKING if hasattr(signal, name)]
+    old = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield lambda: asked
     finally:

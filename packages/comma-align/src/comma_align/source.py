@@ -1,6 +1,6 @@
 """A data folder as a training run sees it: parts, leaks taken out, one value a modality drawn for each visit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,13 @@ from comma_data.protocol import with_view
 from comma_data.sample import Sample
 from comma_data.shards import ShardSet
 from comma_data.split import Removed, Split, group_hash, group_of, without_leaks
-from comma_encoders.batch import collate, group_code
+from comma_encoders.batch import group_code
 from comma_encoders.modality import get
-from comma_encoders.types import Batch
 
 from comma_align.config import Run
-from comma_align.errors import EmptyError
+from comma_align.errors import EmptyError, RunError
 from comma_align.order import Rng, generator
+from comma_align.pairs import label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +34,11 @@ class Source:
         return sorted({group_hash(group_of(sample)) for sample in self.train})
 
 
-def _useful(sample: Sample, modalities: Sequence[str]) -> bool:
-    """Two modalities at least: one alone has nothing to be aligned with."""
-    return sum(bool(sample.fields.get(m)) for m in modalities) >= 2
+def usable(run: Run) -> Callable[[Sample], bool]:
+    """Whether a run can learn from a sample: one of its pairs, or a modality where it does not align."""
+    if run.pairs:
+        return lambda sample: any(sample.fields.get(a) and sample.fields.get(b) for a, b in run.pairs)
+    return lambda sample: any(sample.fields.get(m) for m in run.modalities)
 
 
 def open_source(data: Path, run: Run) -> Source:
@@ -55,39 +57,73 @@ def open_source(data: Path, run: Run) -> Source:
     test = frozenset(h for row, p in zip(shards.rows, part, strict=True) if p == "test" for h in row.origins)
     chosen_on = [shards.read(i, modalities=run.modalities) for i, p in enumerate(part) if p == "validation"]
     validation = [without_leaks(sample, test)[0] for sample in chosen_on]
-    train = [sample for sample, _ in cleaned if _useful(sample, run.modalities)]
-    if not train:
+    useful = usable(run)
+    alone = "pretrain" in run.stages  # which needs no pair
+    train = [s for s, _ in cleaned if useful(s) or (alone and any(s.fields.get(m) for m in run.modalities))]
+    if not any(map(useful, train)):
         found = sorted({m for row in shards.rows for m in row.modalities})
-        raise EmptyError(
-            f"{data}: no training sample has two of {', '.join(run.modalities)}; the data set has {', '.join(found)}"
-        )
+        wanted = f"a pair of {', '.join(map(label, run.pairs))}" if run.pairs else f"one of {', '.join(run.modalities)}"
+        raise EmptyError(f"{data}: no training sample has {wanted}; the data set has {', '.join(found)}")
+    _check_variations(run)
     return Source(
         manifest=shards.manifest,
         split=split,
         train=train,
-        validation=[sample for sample in validation if _useful(sample, run.modalities)],
+        validation=[sample for sample in validation if useful(sample)],
         removed=sum((removed for _, removed in cleaned), Removed()),
     )
 
 
-def _one(name: str, values: Sequence[Any], rng: Rng, strength: float) -> tuple[Any, ...]:
-    """One of the values, varied."""
-    value = values[int(rng.integers(len(values)))]
-    return (get(name).augment(value, rng, strength) if strength else value,)
+def _check_variations(run: Run) -> None:
+    """Refuse a variation that a modality does not know, before training starts.
+
+    Raises:
+        RunError: with the name.
+    """
+    for name, wanted in run.variations.items():
+        for variation in wanted:
+            rng = generator(0)
+            try:
+                get(name).augment(get(name).example(rng), rng, 1.0, **{variation: True})
+            except TypeError as error:
+                raise RunError(f"variations.{name}: {name} has no variation {variation!r}") from error
 
 
-def drawn(sample: Sample, run: Run, epoch: int) -> Sample:
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """A sample as one visit sees it."""
+
+    sample: Sample
+    joined_by: Mapping[str, str]
+    """Modality -> how its value came to the sample: `entry`, `pairs`, `doi` or `formula`."""
+
+
+def _kept(sample: Sample, run: Run, rng: Rng) -> list[str]:
+    """The modalities that a visit sees: all, or without those that chance leaves out if a pair remains."""
+    there = [name for name in run.modalities if sample.fields.get(name)]
+    if not run.modality_dropout:
+        return there
+    left = [name for name, chance in zip(there, rng.random(len(there)), strict=True) if chance >= run.modality_dropout]
+    whole = any(a in left and b in left for a, b in run.pairs) if run.pairs else bool(left)
+    return left if whole else there
+
+
+def drawn(sample: Sample, run: Run, epoch: int) -> Drawn:
     """The sample as one visit sees it: one text view, one value a modality, varied; decided by seed, epoch and id."""
     rng = generator(run.seed, epoch, group_code(sample.id))
     sample = with_view(sample, run.text_views[int(rng.integers(len(run.text_views)))])
-    fields = {
-        name: _one(name, sample.fields[name], rng, run.augmentation.get(name, 0.0))
-        for name in run.modalities
-        if sample.fields.get(name)
-    }
-    return replace(sample, fields=fields)
+    fields: dict[str, tuple[Any, ...]] = {}
+    joined_by = {}
+    for name in _kept(sample, run, rng):
+        values = sample.fields[name]
+        place = int(rng.integers(len(values)))
+        fields[name] = (_varied(name, values[place], run, rng),)
+        known = sample.provenance.get(name, ())
+        joined_by[name] = known[place].get("joined_by", "entry") if place < len(known) else "entry"
+    return Drawn(sample=replace(sample, fields=fields), joined_by=joined_by)
 
 
-def make_batch(samples: Sequence[Sample], run: Run, configs: Mapping[str, Any], epoch: int) -> Batch:
-    """A batch of these samples as the epoch sees them."""
-    return collate([drawn(sample, run, epoch) for sample in samples], configs)
+def _varied(name: str, value: Any, run: Run, rng: Rng) -> Any:
+    strength = run.augmentation.get(name, 0.0)
+    options = dict.fromkeys(run.variations.get(name, ()), True)
+    return get(name).augment(value, rng, strength, **options) if strength else value

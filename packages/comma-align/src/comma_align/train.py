@@ -1,68 +1,32 @@
-"""The training run, from top to bottom."""
+"""The training run, from top to bottom: data, folder, model, one stage after the other, what is left behind."""
 
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import torch
 from accelerate import Accelerator
-from comma_data.sample import Sample
 from comma_encoders import folder as model_folder
-from comma_encoders.batch import group_code
+from comma_encoders.errors import MissingDependencyError
 from comma_encoders.model import AlignedModel
-from comma_encoders.types import Batch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
-from comma_align import checkpoint, folder, schedule
-from comma_align.checkpoint import State
+from comma_align import checkpoint, folder, predictor
 from comma_align.config import Run
-from comma_align.errors import DivergedError, Interrupted
-from comma_align.gather import gather, gather_rows, sum_gradients
-from comma_align.objective import Alignment, Loss
-from comma_align.order import batches, share, steps_per_epoch
-from comma_align.progress import bar
-from comma_align.recall import Row, as_json, every_pair, mean_recall
-from comma_align.signals import asked_to_stop
-from comma_align.source import Source, make_batch, open_source
+from comma_align.loop import Loop, Place
+from comma_align.recall import Row, as_json, rows_of
+from comma_align.source import Source, open_source
+from comma_align.stage import Stage
+from comma_align.stages.align import Align
+from comma_align.stages.pretrain import Pretrain
+from comma_align.stages.supervised import Supervised
+from comma_align.start import start_from
 
-
-@dataclass(frozen=True, kw_only=True)
-class Trainee:
-    """What a step changes."""
-
-    model: AlignedModel
-    objective: Alignment
-    optimizer: torch.optim.Optimizer
-
-    @property
-    def modules(self) -> nn.ModuleDict:
-        """Everything with weights, as a checkpoint keeps it."""
-        return nn.ModuleDict({"model": self.model, "objective": self.objective})
-
-
-class Steps(Dataset[Batch]):
-    """Step number -> this process's share of the global batch."""
-
-    def __init__(self, run: Run, samples: list[Sample], model: AlignedModel, accelerator: Accelerator) -> None:
-        self.run, self.samples, self.configs = run, samples, model.configs
-        self.rank, self.world = accelerator.process_index, accelerator.num_processes
-        self.per_epoch = steps_per_epoch(len(samples), run.batch_size)
-
-    def __len__(self) -> int:
-        """Steps of the whole run."""
-        return self.run.epochs * self.per_epoch
-
-    def places(self, step: int) -> list[int]:
-        """Places, among the training samples, of the global batch of a step."""
-        epoch, place = divmod(step, self.per_epoch)
-        return batches(len(self.samples), self.run.batch_size, self.run.seed, epoch)[place]
-
-    def __getitem__(self, step: int) -> Batch:
-        """The batch of a step."""
-        mine = [self.samples[i] for i in share(self.places(step), self.rank, self.world)]
-        return make_batch(mine, self.run, self.configs, step // self.per_epoch)
+STAGES: Mapping[str, Callable[[Run, Source, AlignedModel, Accelerator], Stage]] = MappingProxyType(
+    {"pretrain": Pretrain, "align": Align, "supervised": Supervised}
+)
+"""Name in a config -> what is done."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,14 +37,12 @@ class Job:
     data: Path
     out: Path
     source: Source
-    trainee: Trainee
-    steps: Steps
+    model: AlignedModel
     accelerator: Accelerator
 
-    @property
-    def chief(self) -> bool:
-        """Whether this process writes files."""
-        return bool(self.accelerator.is_main_process)
+    def stage(self, name: str) -> Stage:
+        """A stage of the run on the model as it is now."""
+        return STAGES[name](self.run, self.source, self.model, self.accelerator)
 
 
 def train(  # noqa: PLR0913  three names and three options
@@ -92,160 +54,91 @@ def train(  # noqa: PLR0913  three names and three options
         run: the config.
         data: a data folder of `comma data build`.
         out: the run's folder.
-        resume: `auto` or `never`.
+        resume: `auto`, `never`, or the path of a checkpoint with which the first stage begins.
         workers: processes that make batches beside the training process.
         quiet: show no progress.
 
     Returns:
-        Recall of every pair on the validation fold.
+        Recall of every pair on the validation fold; empty for a run that does not align.
 
     Raises:
         comma_align.errors.AlignError: see its kinds.
         comma_data.errors.DataError: the data folder is missing or damaged.
     """
     job = prepare(run, data, out, resume)
-    state = checkpoint.newest(job.out, job.trainee.modules, job.trainee.optimizer)
-    if job.chief:
-        folder.cut_metrics(out, state.step)
-    state = all_steps(job, state, workers=workers, quiet=quiet or not job.chief)
-    rows = every_pair(job.trainee.model, job.source.validation)
-    if job.chief:
-        finish(job, rows, state)
+    place = Place(
+        run=run, out=out, accelerator=job.accelerator, workers=workers,
+        quiet=quiet or not job.accelerator.is_main_process,
+    )  # fmt: skip
+    begin = Path(resume) if resume not in {"auto", "never"} else None
+    seconds, steps = 0.0, 0
+    for name in run.stages:
+        stage = job.stage(name)
+        state = Loop(stage, place, begin).run()
+        begin, seconds, steps = None, seconds + state.seconds, steps + state.step
+    rows = rows_of(job.model.embed(job.source.validation), job.source.validation) if run.pairs else []
+    if job.accelerator.is_main_process:
+        finish(job, stage, rows, {"seconds": round(seconds, 1), "steps": steps})
     job.accelerator.wait_for_everyone()
+    if run.trackers:
+        job.accelerator.end_training()
     return rows
 
 
-def prepare(run: Run, data: Path, out: Path, resume: str) -> Job:
+def prepare(run: Run, data: Path, out: Path, resume: str = "auto") -> Job:
     """Data, folder, model: everything but the weights of a checkpoint."""
-    accelerator = Accelerator(mixed_precision=run.precision)
+    accelerator = _accelerator(run, out)
     source = open_source(data, run)
     if accelerator.is_main_process:
         folder.open_run(out, run, resume, folder.about(run, source, data))
     accelerator.wait_for_everyone()
-    trainee = make_trainee(run, accelerator.device)
-    steps = Steps(run, list(source.train), trainee.model, accelerator)
-    return Job(run=run, data=data, out=out, source=source, trainee=trainee, steps=steps, accelerator=accelerator)
+    return Job(
+        run=run, data=data, out=out, source=source, model=make_model(run).to(accelerator.device),
+        accelerator=accelerator,
+    )  # fmt: skip
 
 
-def make_trainee(run: Run, device: torch.device) -> Trainee:
-    """Model, objective and optimizer with weights drawn from the seed."""
+def make_model(run: Run) -> AlignedModel:
+    """The model of a run with weights drawn from the seed, or those of the model that it starts from."""
     torch.manual_seed(run.seed)
-    model = AlignedModel(run.encoders, run.dim).to(device)
-    options = run.objective
-    objective = Alignment(run.pairs, temperature=options.temperature, learn_temperature=options.learn_temperature)
-    objective.to(device)
-    return Trainee(model=model, objective=objective, optimizer=schedule.adamw(model, objective, run.optimizer))
+    model = AlignedModel(run.encoders, run.dim, shared_head=run.shared_head)
+    if run.start:
+        start_from(model, Path(run.start))
+    return model
 
 
-def all_steps(job: Job, state: State, *, workers: int, quiet: bool) -> State:
-    """The steps that are left, with logs, validation and checkpoints.
-
-    Raises:
-        DivergedError: too many steps in a row without a finite loss.
-        Interrupted: the system asked to stop; a checkpoint is written.
-    """
-    before, started, bad, note = state.seconds, time.monotonic(), 0, ""
-    total = len(job.steps)
-    loader = DataLoader(job.steps, batch_size=None, sampler=range(state.step, total), num_workers=workers)
-    with asked_to_stop() as asked, bar(total, state.step, quiet=quiet) as advance:
-        for step, batch in enumerate(loader, start=state.step):
-            taken = take_step(job, batch.to(job.accelerator.device), step)
-            bad = 0 if taken.finite else bad + 1
-            if bad > job.run.bad_batches:
-                raise DivergedError(_diverged(job, step, bad))
-            state = State(step=step + 1, seconds=before + time.monotonic() - started)
-            stopping = asked() and state.step < total
-            if job.chief:
-                note = after_step(job, state, taken, stopping=stopping) or note
-            advance(
-                state.step, f"epoch {step // job.steps.per_epoch + 1}/{job.run.epochs}  loss {taken.total:.3f}{note}"
-            )
-            if stopping:
-                raise Interrupted(f"stopped at step {state.step} of {total}; the same command goes on from there")
-    return state
+def _accelerator(run: Run, out: Path) -> Accelerator:
+    """Where to compute; mixed precision is `precision.autocast`, whose state a checkpoint can keep."""
+    try:
+        accelerator = Accelerator(log_with=list(run.trackers) or None, project_dir=str(out))
+        if run.trackers:
+            accelerator.init_trackers(run.name)
+    except (ImportError, ValueError) as error:
+        raise MissingDependencyError(
+            f"trackers: {', '.join(run.trackers)}: {error}. Remedy: pip install 'comma-align[tensorboard]', or the "
+            "package of that tracker; or leave the setting out, metrics.jsonl is written always"
+        ) from error
+    return accelerator
 
 
-def after_step(job: Job, state: State, taken: "Taken", *, stopping: bool) -> str:
-    """Metrics, and when it is time recall on the validation fold and a checkpoint; a word on the recall."""
-    epoch, within = divmod(state.step, job.steps.per_epoch)
-    folder.log(job.out, _entry(state, epoch, taken, job.trainee))
-    note = ""
-    if within == 0 and epoch % job.run.validate_every == 0:
-        rows = every_pair(job.trainee.model, job.source.validation)
-        folder.log(job.out, {"step": state.step, "epoch": epoch, "validation": as_json(rows)})
-        note = f"  validation R@1 {mean_recall(rows, 1):.2f} R@10 {mean_recall(rows, 10):.2f}"
-    if stopping or state.step == len(job.steps) or (within == 0 and epoch % job.run.checkpoint_every == 0):
-        checkpoint.save(job.out, state, job.trainee.modules, job.trainee.optimizer)
-    return note
-
-
-def _diverged(job: Job, step: int, bad: int) -> str:
-    ids = ", ".join(job.steps.samples[i].id for i in job.steps.places(step))
-    return f"{bad} steps in a row without a finite loss, the last (step {step}) on {ids}; lower the learning rates"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Taken:
-    """What a step reports."""
-
-    total: float
-    terms: Mapping[str, float]
-    gradient: float
-    finite: bool
-
-
-def take_step(job: Job, batch: Batch, step: int) -> Taken:
-    """One step of the optimizer; a loss or gradient that is not finite leaves all weights as they are."""
-    run, trainee, accelerator = job.run, job.trainee, job.accelerator
-    torch.manual_seed(group_code(f"{run.seed}/{step}/{accelerator.process_index}"))
-    trainee.model.train()
-    trainee.optimizer.zero_grad(set_to_none=True)
-    schedule.set_rates(trainee.optimizer, step, len(job.steps), run.optimizer.warmup)
-    with accelerator.autocast():
-        loss = global_loss(trainee, batch, run)
-    accelerator.backward(loss.total)
-    sum_gradients(list(trainee.model.parameters()))
-    norm = nn.utils.clip_grad_norm_(trainee.modules.parameters(), run.optimizer.clip)
-    finite = bool(torch.isfinite(loss.total) and torch.isfinite(norm))
-    if finite:
-        trainee.optimizer.step()
-    terms = {name: term.item() for name, term in loss.terms.items()}
-    return Taken(total=loss.total.item(), terms=terms, gradient=norm.item(), finite=finite)
-
-
-def global_loss(trainee: Trainee, batch: Batch, run: Run) -> Loss:
-    """The loss of the global batch; every process computes the same."""
-    embedded = trainee.model(batch)
-    samples = len(next(iter(batch.groups.values())))
-    like = torch.zeros(0, run.dim, device=trainee.model.device)
-    everyone = gather(embedded, run.modalities, samples, like)
-    groups: dict[str, Tensor] = {name: gather_rows(codes) for name, codes in batch.groups.items()}
-    loss: Loss = trainee.objective(everyone, groups)
-    return loss
-
-
-def _entry(state: State, epoch: int, loss: Taken, trainee: Trainee) -> dict[str, object]:
-    return {
-        "step": state.step,
-        "epoch": epoch,
-        "seconds": round(state.seconds, 3),
-        "loss": loss.total,
-        "terms": loss.terms,
-        "gradient": loss.gradient,
-        "temperature": 1 / trainee.objective.scale.item(),
-    }
-
-
-def finish(job: Job, rows: list[Row], state: State) -> None:
+def finish(job: Job, stage: Stage, rows: list[Row], trained: Mapping[str, Any]) -> None:
     """Model folder, manifest and picture of a run that is done."""
     from comma_align.picture import draw  # noqa: PLC0415  matplotlib takes a second, once, at the end
 
     about = folder.about(job.run, job.source, job.data)
-    model, final = job.trainee.model, job.out / folder.MODEL
+    if isinstance(stage, Supervised):
+        _put(job.out / folder.PREDICTOR, lambda path: predictor.save(stage.predictor, path, about))
+    else:
+        _put(job.out / folder.MODEL, lambda path: model_folder.save(job.model, path, about))
+    facts = {**trained, "parameters": folder.parameters(job.model)}
+    validated = {"validation": as_json(rows)} if rows else {"validation": stage.validate().figures["validation"]}
+    folder.write_json(job.out / folder.MANIFEST, {**about, "trained": facts, **validated})
+    draw(job.out, rows)
+
+
+def _put(final: Path, write: Callable[[Path], None]) -> None:
+    """Write a folder beside its place and give it its name when it is whole."""
     if not final.exists():
         staged = checkpoint.staging(final)
-        model_folder.save(model, staged, about)
+        write(staged)
         checkpoint.commit(staged, final)
-    trained = {"seconds": round(state.seconds, 1), "steps": state.step, "parameters": folder.parameters(model)}
-    folder.write_json(job.out / folder.MANIFEST, {**about, "trained": trained, "validation": as_json(rows)})
-    draw(job.out, rows)

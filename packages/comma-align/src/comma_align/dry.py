@@ -1,0 +1,108 @@
+"""What a run would be: its samples, its sizes, and what its first steps take, without leaving anything behind."""
+
+import resource
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import torch
+from comma_data.sample import Sample
+from torch.utils.data import DataLoader
+
+from comma_align.config import Run
+from comma_align.errors import RunError
+from comma_align.folder import parameters
+from comma_align.loop import Loop, Place
+from comma_align.source import Source
+from comma_align.stage import Stage
+from comma_align.train import Job, prepare
+
+TRIED = 3
+"""Steps that are taken to see how long they take; the first one compiles and is not counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a stage takes."""
+
+    seconds: float
+    """Of a step."""
+    memory: float
+    """Most that the process, or the GPU, held, MiB."""
+
+
+def sources(samples: Iterable[Sample], run: Run) -> dict[str, int]:
+    """Source -> samples of which it gives a value that the run uses."""
+    counts: Counter[str] = Counter()
+    for sample in samples:
+        told = {
+            k.get("source", "?") for m in run.modalities for k in sample.provenance.get(m, ()) if sample.fields.get(m)
+        }
+        counts.update(told)
+    return dict(counts.most_common())
+
+
+def dry_run(run: Run, data: Path, out: Path, workers: int = 0) -> str:
+    """Lines that say what the run would do; each begins with `#`, so that the whole is still a config.
+
+    Raises:
+        RunError: it cannot start there; see `train.train` for the rest.
+    """
+    if out.exists() and not (out / "config.toml").exists() and any(out.iterdir()):
+        raise RunError(f"{out} holds other things than a run; give another --out")
+    with tempfile.TemporaryDirectory() as aside:
+        job = prepare(run, data, Path(aside) / "run")
+        lines = [_samples(job.source, run, data), f"{parameters(job.model):,} weights"]
+        for name in run.stages:
+            stage = job.stage(name)
+            lines.append(_stage(stage, job, workers))
+    return "\n".join(f"# {line}" for line in lines)
+
+
+def _samples(source: Source, run: Run, data: Path) -> str:
+    by_source = ", ".join(f"{name} {count}" for name, count in sources(source.train, run).items())
+    return (
+        f"{data}: {len(source.train)} training samples ({by_source}), {len(source.validation)} for validation; "
+        f"{source.removed.total} training texts are left out because validation or test knows them"
+    )
+
+
+def _stage(stage: Stage, job: Job, workers: int) -> str:
+    world = job.accelerator.num_processes
+    steps, each = len(stage.steps), min(job.run.batch_size, len(stage.steps.plan.samples))
+    cost = _cost(stage, job, workers)
+    hours = steps * cost.seconds / 3600
+    time_left = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
+    return (
+        f"{stage.name}: {steps} steps of {each} samples, {-(-each // world)} on each of {world} process(es); about "
+        f"{cost.seconds:.2f} s a step, {time_left} without validation; {cost.memory:,.0f} MiB at most in these steps"
+    )
+
+
+def _cost(stage: Stage, job: Job, workers: int) -> Cost:
+    """Median seconds of a few steps, as the loop takes them; weights and files of the run are not touched."""
+    place = Place(run=job.run, out=job.out, accelerator=job.accelerator, workers=workers, quiet=True)
+    loop = Loop(stage, place)
+    count = min(TRIED, len(stage.steps))
+    loader = DataLoader(stage.steps, batch_size=None, sampler=range(count), num_workers=workers)
+    taken, iterator = [], iter(loader)
+    for step in range(count):
+        start = time.monotonic()
+        for parts in islice(iterator, 1):
+            loop.step([part.to(job.accelerator.device) for part in parts], step)
+        taken.append(time.monotonic() - start)
+    counted = sorted(taken[1:] or taken)
+    return Cost(seconds=counted[len(counted) // 2], memory=_peak(job.accelerator.device))
+
+
+def _peak(device: torch.device) -> float:
+    """MiB that were held at most."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / (2**20 if sys.platform == "darwin" else 2**10)

@@ -1,0 +1,225 @@
+"""The loop that every stage goes through: steps, logs, validation, checkpoints, and an end that a kill cannot spoil."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+from torch.utils.data import DataLoader
+
+from comma_align import checkpoint, folder, schedule
+from comma_align.average import Average
+from comma_align.checkpoint import State
+from comma_align.config import Run
+from comma_align.errors import DivergedError, Interrupted
+from comma_align.gather import any_process
+from comma_align.precision import Scaling
+from comma_align.progress import Advance, bar
+from comma_align.signals import asked_to_stop
+from comma_align.stage import Stage, Terms
+from comma_align.steps import Part
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a stage runs, and how it is watched."""
+
+    run: Run
+    out: Path
+    accelerator: Accelerator
+    workers: int = 0
+    quiet: bool = False
+
+    @property
+    def chief(self) -> bool:
+        """Whether this process writes files."""
+        return bool(self.accelerator.is_main_process)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What a step reports."""
+
+    loss: Terms
+    gradient: float
+    finite: bool
+    excused: bool = False
+    """Not finite only because half precision was scaled too far."""
+
+
+@dataclass(kw_only=True)
+class Clock:
+    """How long steps take, and how much of that is waiting for data."""
+
+    started: float = field(default_factory=time.monotonic)
+    waited: float = 0.0
+    samples: int = 0
+
+    def batches(self, loader: DataLoader[list[Part]]) -> Iterator[list[Part]]:
+        """The loader's batches, their waiting time noted."""
+        iterator = iter(loader)
+        while True:
+            before = time.monotonic()
+            parts = next(iterator, None)
+            self.waited += time.monotonic() - before
+            if parts is None:
+                return
+            yield parts
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.monotonic() - self.started
+
+    @property
+    def word(self) -> str:
+        """Speed for the progress line."""
+        seconds = max(self.seconds, 1e-9)
+        return f"{self.samples / seconds:.0f} samples/s, {self.waited / seconds:.0%} waiting for data"
+
+
+class Loop:
+    """A stage on its way."""
+
+    def __init__(self, stage: Stage, place: Place, begin: Path | None = None) -> None:
+        """Take up the stage where its newest checkpoint is.
+
+        Args:
+            stage: what is trained.
+            place: where.
+            begin: a checkpoint to begin with where the stage has none of its own.
+        """
+        self.stage, self.place, run = stage, place, place.run
+        self.average = Average(stage.modules, run.optimizer.ema)
+        self.saved = place.out / "checkpoints" / stage.name
+        self.bests = place.out / "best" / stage.name
+        # taken once: the mean is part of it, and stays the same object
+        self.kept = self.average.kept
+        self.state = checkpoint.newest(self.saved, self.kept, stage.optimizer)
+        if begin is not None and not checkpoint.checkpoints(self.saved):
+            self.state = checkpoint.load(begin, self.kept, stage.optimizer)
+        self.scaling = Scaling(half=run.precision == "fp16", scale=self.state.loss_scale)
+        self.note = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left to do."""
+        run = self.place.run
+        return self.state.step >= len(self.stage.steps) or 0 < run.patience <= self.state.stale
+
+    def run(self) -> State:
+        """The steps that are left.
+
+        Raises:
+            DivergedError: too many steps in a row without a finite loss.
+            Interrupted: the system asked to stop; a checkpoint is written.
+        """
+        if self.place.chief:
+            folder.cut_metrics(self.place.out, self.stage.name, self.state.step)
+        if not self.ended:
+            total = len(self.stage.steps)
+            with asked_to_stop() as asked, bar(total, self.state.step, quiet=self.place.quiet) as advance:
+                self._steps(asked, advance)
+        self.average.settle()
+        best = checkpoint.checkpoints(self.bests)
+        if self.place.run.patience and best:
+            checkpoint.load(best[-1], self.kept, self.stage.optimizer)
+            self.average.settle()
+        return self.state
+
+    def _steps(self, asked: Any, advance: Advance) -> None:
+        total, before, clock, bad = len(self.stage.steps), self.state.seconds, Clock(), 0
+        loader = DataLoader(
+            self.stage.steps,
+            batch_size=None,
+            sampler=range(self.state.step, total),
+            num_workers=self.place.workers,
+            persistent_workers=self.place.workers > 0,
+        )
+        device = self.place.accelerator.device
+        for step, parts in enumerate(clock.batches(loader), start=self.state.step):
+            taken = self.step([part.to(device) for part in parts], step)
+            bad = 0 if taken.finite or taken.excused else bad + 1
+            if bad > self.place.run.bad_batches:
+                raise DivergedError(self._diverged(step, bad))
+            clock.samples += len(self.stage.steps.places(step))
+            self.state = replace(
+                self.state, step=step + 1, seconds=before + clock.seconds, loss_scale=self.scaling.scale
+            )  # fmt: skip
+            stopping = any_process(asked(), device) and self.state.step < total
+            self._after(taken, step, stopping=stopping)
+            epoch = step // self.stage.steps.per_epoch + 1
+            words = f"{self.stage.name}, epoch {epoch}  loss {taken.loss.total:.3f}  {clock.word}{self.note}"
+            advance(self.state.step, words)
+            if stopping:
+                raise Interrupted(f"stopped at step {self.state.step} of {total}; the same command goes on from there")
+            if self.ended:
+                return
+
+    def step(self, parts: list[Part], step: int) -> Taken:
+        """One step of the optimizer; a loss or gradient that is not finite leaves all weights as they are."""
+        stage, run = self.stage, self.place.run
+        stage.modules.train()
+        stage.optimizer.zero_grad(set_to_none=True)
+        schedule.set_rates(stage.optimizer, step, len(stage.steps), run.optimizer.warmup)
+        loss = stage.backward(parts, step, self.scaling.grow)
+        self.scaling.shrink(stage.optimizer)
+        weights = [p for group in stage.optimizer.param_groups for p in group["params"]]
+        norm = nn.utils.clip_grad_norm_(weights, run.optimizer.clip)
+        finite = bool(torch.isfinite(torch.tensor(loss.total)) and torch.isfinite(norm))
+        if finite:
+            stage.optimizer.step()
+            self.average.update(step)
+        overflow = self.scaling.learn(finite=finite)
+        excused = overflow and bool(torch.isfinite(torch.tensor(loss.total)))
+        return Taken(loss=loss, gradient=norm.item(), finite=finite, excused=excused)
+
+    def _after(self, taken: Taken, step: int, *, stopping: bool) -> None:
+        """Metrics; and when it is time a validation and a checkpoint."""
+        run, steps = self.place.run, self.stage.steps
+        epoch, within = divmod(self.state.step, steps.per_epoch)
+        entry = {"stage": self.stage.name, "step": self.state.step, "epoch": epoch}
+        bad = {} if taken.finite else {"skipped": steps.ids(step)}
+        figures = {"gradient": taken.gradient, **self.stage.figures()}
+        self._log({**entry, "seconds": round(self.state.seconds, 3), "loss": taken.loss.total,
+                   "terms": taken.loss.terms, **figures, **bad})  # fmt: skip
+        last = self.state.step == len(steps)
+        if within == 0 and epoch % run.validate_every == 0:
+            self._validate(entry)
+        if self.place.chief and (stopping or last or self.ended or (within == 0 and epoch % run.checkpoint_every == 0)):
+            checkpoint.save(self.saved, self.state, self.kept, self.stage.optimizer)
+
+    def _validate(self, entry: dict[str, Any]) -> None:
+        """Score the weights in the first process; all learn whether it was the best."""
+        better = False
+        if self.place.chief:
+            with self.average.in_place():
+                score = self.stage.validate()
+            self._log({**entry, **score.figures})
+            self.note = f"  {score.note}"
+            better = self.state.best is None or score.value > self.state.best
+            best = score.value if better else self.state.best
+            self.state = replace(self.state, best=best)
+        if not self.place.run.patience:
+            return
+        better = any_process(better, self.place.accelerator.device)
+        self.state = replace(self.state, stale=0 if better else self.state.stale + 1)
+        if better and self.place.chief:
+            checkpoint.save(self.bests, self.state, self.kept, self.stage.optimizer, kept=1)
+
+    def _log(self, entry: dict[str, Any]) -> None:
+        if not self.place.chief:
+            return
+        folder.log(self.place.out, entry)
+        if self.place.run.trackers and "loss" in entry:
+            numbers = {k: v for k, v in entry.items() if isinstance(v, float)}
+            named = {f"{entry['stage']}/{k}": v for k, v in {**entry["terms"], **numbers}.items()}
+            self.place.accelerator.log(named, step=entry["step"])
+
+    def _diverged(self, step: int, bad: int) -> str:
+        ids = ", ".join(self.stage.steps.ids(step))
+        return f"{bad} steps in a row without a finite loss, the last (step {step}) on {ids}; lower the learning rates"

@@ -1,0 +1,164 @@
+"""Encoders and a head that tell one property: what the stage `supervised` trains.
+
+On disk a predictor is a folder: `model/` as comma-encoders has it, `head.safetensors`, and `predictor.json` with the
+head's sha256, written last. A sample may lack modalities; what it has is averaged before the head.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch
+from comma_encoders import folder
+from comma_encoders.batch import collate
+from comma_encoders.model import AlignedModel
+from comma_encoders.types import Batch, SampleLike
+from jaxtyping import Float
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from comma_align.errors import RunError
+
+Kind = Literal["regression", "two-part", "classes"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meaning:
+    """What a head's outputs mean."""
+
+    target: str
+    kind: Kind
+    classes: tuple[str, ...] = ()
+    mean: float = 0.0
+    """Of the training values; with `two-part`, of those that are not zero."""
+    deviation: float = 1.0
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that the head gives."""
+        return {"regression": 1, "two-part": 2, "classes": len(self.classes)}[self.kind]
+
+
+def meaning(target: str, kind: Kind, found: Sequence[float | str]) -> Meaning:
+    """The meaning that fits training values.
+
+    Raises:
+        RunError: names where numbers are expected, or nothing to tell apart.
+    """
+    if kind == "classes":
+        classes = tuple(sorted({str(value) for value in found}))
+        if len(classes) < 2:
+            raise RunError(
+                f"supervised.target: {target!r} has the one class {', '.join(classes)}; nothing to tell apart"
+            )
+        return Meaning(target=target, kind=kind, classes=classes)
+    names = [value for value in found if isinstance(value, str)]
+    if names:
+        raise RunError(f"supervised.target: {target!r} has names such as {names[0]!r}; give supervised.kind='classes'")
+    values = np.array([float(value) for value in found])
+    values = values[values != 0] if kind == "two-part" else values
+    if len(values) < 2:
+        raise RunError(f"supervised.target: {target!r} has {len(values)} values to learn from")
+    return Meaning(target=target, kind=kind, mean=float(values.mean()), deviation=float(values.std()) or 1.0)
+
+
+class Predictor(nn.Module):
+    """Encoders of a model, a linear map of each into one space, the mean over what is there, and a head."""
+
+    def __init__(self, model: AlignedModel, of: Meaning, width: int = 128) -> None:
+        super().__init__()
+        self.model, self.meaning, self.width = model, of, width
+        encoders = cast("Mapping[str, nn.Module]", model.encoders)
+        self.into = nn.ModuleDict({name: nn.Linear(int(e.width), width) for name, e in encoders.items()})  # type: ignore[arg-type]  # every encoder has it
+        self.head = nn.Sequential(nn.LayerNorm(width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.out = nn.Linear(width, of.outputs)
+
+    @property
+    def on_top(self) -> list[nn.Parameter]:
+        """Everything but the encoders."""
+        return [p for module in (self.into, self.head, self.out) for p in module.parameters()]
+
+    def forward(self, batch: Batch, samples: int) -> Float[Tensor, "samples outputs"]:
+        """Outputs of each sample of a batch."""
+        weight = next(self.out.parameters())
+        summed, count = weight.new_zeros(samples, self.width), weight.new_zeros(samples, 1)
+        for name, inputs in batch.inputs.items():
+            vectors = self.into[name](self.model.encoders[name](inputs)).to(summed.dtype)
+            summed = summed.index_add(0, batch.rows[name], vectors)
+            count = count.index_add(0, batch.rows[name], vectors.new_ones(len(vectors), 1))
+        out: Tensor = self.out(self.head(summed / count.clamp(min=1)))
+        return out
+
+    def loss(self, outputs: Float[Tensor, "samples outputs"], truth: Float[Tensor, " samples"]) -> Float[Tensor, ""]:
+        """What is minimised: absolute error, with `two-part` also the cross-entropy of zero or not; cross-entropy."""
+        of = self.meaning
+        if of.kind == "classes":
+            return functional.cross_entropy(outputs, truth.long())
+        wanted = (truth - of.mean) / of.deviation
+        if of.kind == "regression":
+            return (outputs[:, 0] - wanted).abs().mean()
+        there = truth != 0
+        whether = functional.binary_cross_entropy_with_logits(outputs[:, 1], there.to(outputs.dtype))
+        return whether + ((outputs[:, 0] - wanted).abs() * there).sum() / len(truth)
+
+    def values(self, outputs: Float[Tensor, "samples outputs"]) -> Float[Tensor, " samples"]:
+        """What the outputs say: a number in the target's unit, or the place of a class."""
+        of = self.meaning
+        if of.kind == "classes":
+            return outputs.argmax(dim=1).float()
+        numbers = outputs[:, 0] * of.deviation + of.mean
+        # a quantity that is often exactly zero, such as a band gap, is never below it
+        return torch.where(outputs[:, 1] > 0, numbers.clamp(min=0), 0.0) if of.kind == "two-part" else numbers
+
+    @torch.inference_mode()
+    def predict(self, samples: Sequence[SampleLike], batch_size: int = 64) -> NDArray[Any]:
+        """A number, or the name of a class, for each sample, (samples,)."""
+        self.eval()
+        device = next(self.parameters()).device
+        parts = []
+        for start in range(0, len(samples), batch_size):
+            some = samples[start : start + batch_size]
+            parts.append(self.values(self(collate(some, self.model.configs).to(device), len(some))).cpu())
+        found = torch.cat(parts).numpy() if parts else np.zeros(0, dtype=np.float32)
+        return np.array(self.meaning.classes)[found.astype(int)] if self.meaning.kind == "classes" else found
+
+
+def save(predictor: Predictor, path: Path, about: Mapping[str, Any]) -> None:
+    """Write a predictor into a new or empty folder."""
+    folder.save(predictor.model, path / "model", about)
+    weights = {
+        k: t.detach().cpu().contiguous() for k, t in predictor.state_dict().items() if not k.startswith("model.")
+    }
+    save_file(weights, path / "head.safetensors")
+    content = {"meaning": asdict(predictor.meaning), "width": predictor.width, "sha256": _sha256(path)}
+    (path / "predictor.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def load(path: Path, device: str = "cpu") -> Predictor:
+    """Read a predictor that `save` wrote.
+
+    Raises:
+        RunError: there is none, or its head is damaged.
+        comma_encoders.errors.InputError: its encoders are damaged.
+    """
+    try:
+        content = json.loads((path / "predictor.json").read_text(encoding="utf-8"))
+        intact = content["sha256"] == _sha256(path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"there is no predictor in {path}: {error!r}") from error
+    if not intact:
+        raise RunError(f"{path}/head.safetensors is damaged: its sha256 differs; copy the folder again")
+    said = {**content["meaning"], "classes": tuple(content["meaning"]["classes"])}
+    predictor = Predictor(folder.load(path / "model", device=device), Meaning(**said), content["width"])
+    predictor.load_state_dict(load_file(path / "head.safetensors"), strict=False)
+    return predictor.to(device).eval()
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256((path / "head.safetensors").read_bytes()).hexdigest()

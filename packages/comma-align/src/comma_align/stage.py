@@ -1,0 +1,75 @@
+"""What the loop needs of a stage."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from comma_encoders.batch import group_code
+from torch import Tensor, nn
+
+from comma_align.steps import Part, Steps
+
+Grow = Callable[[Tensor], Tensor]
+"""What half precision does to a loss before its backward pass."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """The loss of a step, over all processes, and its parts by name."""
+
+    total: float
+    terms: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """How good a model is on the validation fold."""
+
+    value: float
+    """Larger is better; what a stage that can end early goes by."""
+    figures: Mapping[str, Any]
+    """For `metrics.jsonl`."""
+    note: str
+    """A word for the progress line."""
+
+
+class Stage(Protocol):
+    """A part of a run with weights, steps and a loss of its own."""
+
+    @property
+    def name(self) -> str:
+        """As in the config."""
+        ...
+
+    @property
+    def modules(self) -> nn.ModuleDict:
+        """Everything with weights."""
+        ...
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """It changes them; each of its groups has its highest rate under `peak`."""
+        ...
+
+    @property
+    def steps(self) -> Steps:
+        """What each step works on."""
+        ...
+
+    def backward(self, parts: Sequence[Part], step: int, grow: Grow) -> Terms:
+        """Compute the loss of the global batch and leave its gradient, the same in every process, in the parameters."""
+        ...
+
+    def figures(self) -> Mapping[str, float]:
+        """What else a line of the metrics shall say of the weights."""
+        ...
+
+    def validate(self) -> Score:
+        """Score the weights on the validation fold."""
+        ...
+
+
+def seeded(*of: object) -> None:
+    """Make torch's random numbers depend on these alone: run, step, process, part."""
+    torch.manual_seed(group_code("/".join(map(str, of))))

@@ -1,0 +1,109 @@
+"""The stage `supervised`: encoders and a head learn one property, from scratch or from an aligned model."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from comma_data.sample import Sample
+from comma_encoders.model import AlignedModel
+from torch import nn
+
+from comma_align import schedule
+from comma_align.config import Run
+from comma_align.errors import EmptyError
+from comma_align.gather import rank, sum_gradients, total
+from comma_align.precision import autocast
+from comma_align.predictor import Meaning, Predictor, meaning
+from comma_align.source import Source
+from comma_align.stage import Grow, Score, Terms, seeded
+from comma_align.steps import Part, Plan, Steps
+
+
+class Supervised:
+    """Training of a predictor."""
+
+    name = "supervised"
+
+    def __init__(self, run: Run, source: Source, model: AlignedModel, accelerator: Accelerator) -> None:
+        self.run, self.accelerator = run, accelerator
+        known = _with_target(source.train, run)
+        if not known:
+            found = sorted({name for sample in source.train for name in sample.targets})
+            raise EmptyError(
+                f"supervised.target: no training sample has the target {run.supervised.target!r} and one of "
+                f"{', '.join(run.modalities)}; there are {', '.join(found) or 'no targets'}"
+            )
+        of = meaning(run.supervised.target, run.supervised.kind, [s.targets[run.supervised.target] for s in known])
+        self.predictor = Predictor(model, of).to(accelerator.device)
+        self.validation = [s for s in _with_target(source.validation, run) if _told(s, of) is not None]
+        encoders = [*model.encoders.parameters()] if run.supervised.tune else []
+        self.learning = [*encoders, *self.predictor.on_top]
+        self.optimizer: torch.optim.Optimizer = schedule.adamw(encoders, self.predictor.on_top, run.optimizer)
+        self.modules = nn.ModuleDict({"predictor": self.predictor})
+        self.steps = Steps(
+            Plan(
+                run=run,
+                samples=known,
+                configs=model.configs,
+                epochs=run.supervised.epochs,
+                rank=accelerator.process_index,
+                world=accelerator.num_processes,
+                truth={sample.id: _told(sample, of) or 0.0 for sample in known},
+            )
+        )
+
+    def backward(self, parts: Sequence[Part], step: int, grow: Grow) -> Terms:
+        """Gradients of the mean over the samples of the global batch."""
+        device = self.accelerator.device
+        count = total(sum(part.samples for part in parts), device)
+        summed = 0.0
+        for number, part in enumerate(parts):
+            seeded(self.run.seed, self.name, step, rank(), number)
+            assert part.truth is not None  # noqa: S101  the plan has it
+            with autocast(self.run.precision, self.accelerator.device):
+                outputs = self.predictor(part.batch, part.samples)
+            loss = self.predictor.loss(outputs.float(), part.truth) * (part.samples / count)
+            grow(loss).backward()
+            summed += loss.item()
+        sum_gradients(self.learning)
+        everywhere = total(summed, device)
+        return Terms(total=everywhere, terms={self.run.supervised.target: everywhere})
+
+    def figures(self) -> Mapping[str, float]:
+        """Nothing more."""
+        return {}
+
+    def validate(self) -> Score:
+        """Mean absolute error or accuracy on the validation fold."""
+        of = self.predictor.meaning
+        if not self.validation:
+            return Score(value=0.0, figures={"validation": {}}, note="no validation sample has the target")
+        found = self.predictor.predict(self.validation)
+        truth = np.array([sample.targets[of.target] for sample in self.validation])
+        if of.kind == "classes":
+            accuracy = float((found == truth.astype(str)).mean())
+            return Score(
+                value=accuracy,
+                figures={"validation": {"accuracy": accuracy}},
+                note=f"validation accuracy {accuracy:.3f}",
+            )
+        error = found - truth.astype(float)
+        figures = {"MAE": float(np.abs(error).mean()), "RMSE": float(np.sqrt((error**2).mean()))}
+        return Score(
+            value=-figures["MAE"], figures={"validation": figures}, note=f"validation MAE {figures['MAE']:.4g}"
+        )
+
+
+def _with_target(samples: Sequence[Sample], run: Run) -> list[Sample]:
+    return [
+        s for s in samples if run.supervised.target in s.targets and any(s.fields.get(m) for m in run.modalities)
+    ]  # fmt: skip
+
+
+def _told(sample: Sample, of: Meaning) -> float | None:
+    """The sample's target as a number; None for a class that training does not know."""
+    value = sample.targets[of.target]
+    if of.kind != "classes":
+        return float(value)
+    return float(of.classes.index(str(value))) if str(value) in of.classes else None

@@ -1,0 +1,50 @@
+"""The first weights of a run from a model that is there."""
+
+from pathlib import Path
+
+from comma_encoders import folder
+from comma_encoders.errors import EncoderError
+from comma_encoders.modality import get
+from comma_encoders.model import AlignedModel
+
+from comma_align.errors import RunError
+
+
+def start_from(model: AlignedModel, path: Path) -> None:
+    """Put the encoders of a saved model into this one, and its heads where they fit.
+
+    Raises:
+        RunError: there is no model, it has none of the modalities, or an encoder of another config; the message names
+            the first setting that differs.
+    """
+    place = path / "model" if (path / "model" / "config.json").is_file() else path
+    try:
+        other = folder.load(place)
+    except EncoderError as error:
+        raise RunError(f"start: {error}") from error
+    shared = [name for name in model.configs if name in other.configs]
+    if not shared:
+        raise RunError(f"start: {place} has {', '.join(other.configs)}, and none of {', '.join(model.configs)}")
+    for name in shared:
+        _check(name, model, other, place)
+        model.encoders[name].load_state_dict(other.encoders[name].state_dict())
+    if (other.dim, other.shared_head) == (model.dim, model.shared_head):
+        for name in [n for n in model.heads if n in other.heads]:
+            model.heads[name].load_state_dict(other.heads[name].state_dict())
+
+
+def _check(name: str, model: AlignedModel, other: AlignedModel, place: Path) -> None:
+    """Refuse weights of an encoder with other sizes, by the setting and not by the shape of a tensor."""
+    wanted = {key: tuple(t.shape) for key, t in model.encoders[name].state_dict().items()}
+    found = {key: tuple(t.shape) for key, t in other.encoders[name].state_dict().items()}
+    if wanted == found:
+        return
+    ours, theirs = vars(model.configs[name]), vars(other.configs[name])
+    files = get(name).files(model.configs[name])  # a saved model has its own copies
+    key = next((key for key in ours if key not in files and ours[key] != theirs[key]), None)
+    if key is None:
+        raise RunError(f"start: the {name} encoder of {place} is of another version; train it again")
+    raise RunError(
+        f"start: {name}.{key} is {theirs[key]!r} in {place}, {ours[key]!r} here. Remedy: set encoders.{name}.{key} to "
+        f"{theirs[key]!r}, or leave `start` out"
+    )

@@ -1,0 +1,72 @@
+"""What the processes of a test do."""
+
+import json
+import sys
+from pathlib import Path
+
+
+def gradients(world, out):
+    """Loss and gradients of a small objective on gathered vectors, written by the first process."""
+    import torch
+    import torch.distributed as dist
+    from comma_align import gather as g
+    from comma_align.objective import Alignment
+    from comma_encoders.types import Embedded
+
+    if world > 1:
+        dist.init_process_group("gloo")
+    assert g.world() == world, "the world has another size than asked for"
+    torch.manual_seed(0)
+    x = {m: torch.randn(12, 6, dtype=torch.float64) for m in ("structure", "text", "xrd")}
+    present = {
+        "structure": list(range(12)),
+        "text": [0, 1, 2, 5, 6, 7, 11],
+        "xrd": [1, 3, 5, 7],
+    }  # xrd: odd samples only
+    formula = torch.tensor([0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 8])
+    towers = torch.nn.ModuleDict({m: torch.nn.Linear(6, 4, dtype=torch.float64) for m in x})
+    mine = list(range(12))[g.rank() :: world]
+    embedded = {}
+    for m, rows in present.items():
+        own = [r for r in rows if r in mine]
+        if own:
+            z = torch.nn.functional.normalize(towers[m](x[m][own]), dim=-1)
+            embedded[m] = Embedded(z=z, rows=torch.tensor([mine.index(r) for r in own]))
+    everyone = g.gather(embedded, tuple(sorted(present)), len(mine), torch.zeros(0, 4, dtype=torch.float64))
+    groups = {"formula": g.gather_rows(formula[mine]), "material": g.gather_rows(torch.tensor(mine))}
+    objective = Alignment([("structure", "text"), ("structure", "xrd"), ("text", "xrd")]).double()
+    loss = objective(everyone, groups).total
+    loss.backward()
+    g.sum_gradients(list(towers.parameters()))
+    if g.rank() == 0:
+        slopes = {n: p.grad.flatten().tolist() for n, p in towers.named_parameters()}
+        found = {"world": g.world(), "loss": loss.item(), "temperature": objective.log_scale.grad.item()}
+        Path(out).write_text(json.dumps({**found, "gradients": slopes}))
+    if world > 1:
+        dist.barrier()
+        dist.destroy_process_group()
+
+
+def training(world, config, data, out, stop):
+    """A run, stopped after `stop` steps as a signal would stop it."""
+    from accelerate import Accelerator
+    from comma_align import loop, train
+    from comma_align.config import Run
+    from comma_align.errors import AlignError, Interrupted
+
+    assert Accelerator().num_processes == world, "the world has another size than asked for"
+    real = loop.Loop._after
+
+    def after(self, taken, step, *, stopping):
+        real(self, taken, step, stopping=stopping or step + 1 == stop)
+        if step + 1 == stop:
+            self.place.accelerator.wait_for_everyone()
+            raise Interrupted("stopped on purpose")
+
+    loop.Loop._after = after
+    try:
+        train.train(Run(**json.loads(config)), Path(data), Path(out), quiet=True)
+    except AlignError as error:
+        sys.exit(error.exit_code)
+    finally:
+        Accelerator().end_training()

@@ -1,0 +1,344 @@
+"""What the settings of a run do: each is switched on and seen to work."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from comma_align import predictor, train
+from comma_align.average import Average
+from comma_align.checkpoint import checkpoints
+from comma_align.config import Run
+from comma_align.dry import dry_run
+from comma_align.errors import AlignError, EmptyError, RunError
+from comma_align.loop import Loop, Place
+from comma_align.precision import Scaling
+from comma_align.source import drawn, open_source
+from comma_encoders import folder as model_folder
+from comma_encoders.errors import MissingDependencyError
+
+
+def settings(data, **changes):
+    given = {
+        "name": "tiny",
+        "data": str(data),
+        "modalities": ("structure", "text", "composition"),
+        "encoders": {
+            "structure": {"width": 16, "layers": 1},
+            "text": {"width": 16, "heads": 2},
+            "composition": {"width": 16},
+        },
+        "dim": 16,
+        "epochs": 6,
+        "batch_size": 8,
+        "validate_every": 3,
+        "checkpoint_every": 2,
+        "augmentation": {"structure": 1.0, "text": 1.0},
+    }
+    return Run(**(given | changes))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def loop_of(run, data, out, stage="align"):
+    job = train.prepare(run, data, out)
+    return Loop(job.stage(stage), Place(run=run, out=out, accelerator=job.accelerator, quiet=True))
+
+
+def metrics(out):
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(out):
+    return [entry["loss"] for entry in metrics(out) if "loss" in entry]
+
+
+def gradients(loop):
+    parts = loop.stage.steps[0]
+    loop.stage.modules.train()
+    loss = loop.stage.backward(parts, 0, lambda x: x)
+    return len(parts), loss, {n: p.grad.clone() for n, p in loop.stage.modules.named_parameters() if p.grad is not None}
+
+
+STILL = {"text": {"width": 16, "heads": 2, "dropout": 0.0}, "structure": {"width": 16, "layers": 1},
+         "composition": {"width": 16, "dropout": 0.0}}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["infonce", "sigmoid", "no_negatives", "max_margin", "clip", "cmc"])
+def test_a_batch_in_parts_has_the_gradients_of_the_whole(data, tmp_path, kind):
+    found = {}
+    for budget in (0, 200):
+        run = settings(
+            data,
+            encoders=STILL,
+            edge_budget=budget,
+            objective={"kind": kind, "pairs": ["chain:structure-text-composition"]},
+        )
+        loop = loop_of(run, data, tmp_path / f"{kind}-{budget}")
+        found[budget] = gradients(loop)
+    (one, whole, expected), (several, parts, got) = found[0], found[200]
+    assert one == 1 < several
+    assert parts.total == pytest.approx(whole.total, rel=1e-6)
+    assert got.keys() == expected.keys()
+    size = max(float(gradient.abs().max()) for gradient in expected.values())
+    for name, gradient in expected.items():
+        torch.testing.assert_close(got[name], gradient, rtol=1e-4, atol=1e-5 * size)
+
+
+def test_dropout_leaves_out_the_same_in_both_passes(data, tmp_path):
+    run = settings(data, edge_budget=200)
+    loop = loop_of(run, data, tmp_path / "run")
+    parts = loop.stage.steps[0]
+    loop.stage.modules.train()
+    first, again = (loop.stage._embedded(parts[0], 0, 0) for _ in range(2))
+    other = loop.stage._embedded(parts[0], 1, 0)
+    assert torch.equal(first["text"].z, again["text"].z)
+    assert not torch.equal(first["text"].z, other["text"].z)
+
+
+def test_a_mean_of_weights_is_validated_saved_and_resumed(data, tmp_path):
+    run = settings(data, epochs=4, optimizer={"ema": 0.9})
+    train.train(run, data, tmp_path / "whole", quiet=True)
+    loop = loop_of(run, data, tmp_path / "cut")
+    with pytest.raises(ZeroDivisionError):
+        _stop_after(loop, 3)
+    train.train(run, data, tmp_path / "cut", quiet=True)
+    weights = "model/model.safetensors"
+    assert (tmp_path / "cut" / weights).read_bytes() == (tmp_path / "whole" / weights).read_bytes()
+    train.train(settings(data, epochs=4), data, tmp_path / "last", quiet=True)
+    assert (tmp_path / "last" / weights).read_bytes() != (tmp_path / "whole" / weights).read_bytes()
+
+
+def _stop_after(loop, steps):
+    from comma_align import checkpoint
+
+    real = loop._after
+
+    def after(taken, step, *, stopping):
+        real(taken, step, stopping=stopping)
+        if step + 1 == steps:
+            checkpoint.save(loop.saved, loop.state, loop.kept, loop.stage.optimizer)
+            raise ZeroDivisionError
+
+    loop._after = after
+    loop.run()
+
+
+def test_a_mean_follows_the_weights():
+    live = torch.nn.ModuleDict({"a": torch.nn.Linear(2, 2)})
+    average = Average(live, 0.5)
+    with torch.no_grad():
+        live["a"].weight.fill_(1.0)
+    for step in range(100):
+        average.update(step)
+    with average.in_place():
+        torch.testing.assert_close(live["a"].weight, torch.ones(2, 2))
+    assert len(Average(live, 0.0).kept) == 1
+
+
+def test_a_run_ends_early_with_the_best_weights(data, tmp_path, monkeypatch):
+    run = settings(data, epochs=12, validate_every=1, patience=2, optimizer={"encoder_lr": 0.01})
+    loop = loop_of(run, data, tmp_path / "run")
+    values = iter([0.1, 0.5, 0.3, 0.2, 0.9])
+    kept = {}
+
+    def validate():
+        from comma_align.stage import Score
+
+        value = next(values)
+        kept[value] = {k: v.clone() for k, v in loop.stage.modules.state_dict().items()}
+        return Score(value=value, figures={"validation": []}, note="")
+
+    monkeypatch.setattr(loop.stage, "validate", validate)
+    state = loop.run()
+    assert (state.best, state.stale, state.step) == (0.5, 2, 4 * loop.stage.steps.per_epoch)
+    assert all(torch.equal(kept[0.5][k], v) for k, v in loop.stage.modules.state_dict().items())
+    assert len(checkpoints(tmp_path / "run" / "best" / "align")) == 1
+    again = loop_of(run, data, tmp_path / "run")
+    assert again.ended
+
+
+def test_a_visit_may_leave_modalities_out_but_never_the_last_pair(data):
+    run = settings(data, modality_dropout=0.9, augmentation={})
+    source = open_source(data, run)
+    seen = [set(drawn(s, run, epoch).sample.fields) for s in source.train for epoch in range(20)]
+    assert all(len(fields) >= 2 for fields in seen)
+    assert {frozenset(f) for f in seen} > {frozenset({"structure", "text", "composition"})}
+
+
+def test_reliability_counts_less_until_the_curriculum_is_over(data, tmp_path):
+    objective = {"reliability": {"entry": 0.25}, "curriculum": 0.5}
+    loop = loop_of(settings(data, objective=objective), data, tmp_path / "run")
+    parts, half = loop.stage.steps[0], len(loop.stage.steps) // 2
+    at = [
+        loop.stage._reliability(parts, step)["structure"].unique().tolist() for step in (0, half // 2, half, 2 * half)
+    ]
+    assert at == [[0.25], pytest.approx([0.25 + 0.75 * (half // 2) / half]), [1.0], [1.0]]
+
+
+def test_an_imputer_learns_beside_the_alignment_and_changes_nothing_of_it(data, tmp_path):
+    run = settings(data, epochs=30, imputer=1.0, optimizer={"head_lr": 5e-3})
+    train.train(run, data, tmp_path / "with", quiet=True)
+    train.train(settings(data, epochs=30, optimizer={"head_lr": 5e-3}), data, tmp_path / "without", quiet=True)
+    terms = [entry["terms"]["imputer"] for entry in metrics(tmp_path / "with") if "loss" in entry]
+    assert np.mean(terms[-5:]) < np.mean(terms[:5])
+    model = model_folder.load(tmp_path / "with" / "model")
+    other = model_folder.load(tmp_path / "without" / "model")
+    assert model.imputer is not None
+    sample = open_source(data, run).train[0]
+    known = model.impute({"text": model.embed([sample])["text"]}, "structure")
+    assert known.z.shape == (len(set(known.rows.tolist())), 16)
+    # clipping sees all gradients together, so the encoders differ only by its factor
+    assert set(other.state_dict()) < set(model.state_dict())
+
+
+def test_one_head_for_all_is_trained_and_saved(data, tmp_path):
+    train.train(settings(data, epochs=2, shared_head=True), data, tmp_path / "run", quiet=True)
+    assert model_folder.load(tmp_path / "run" / "model").shared_head
+
+
+@pytest.mark.parametrize("by", ["elements", "composition"])
+def test_hard_negatives_train(data, tmp_path, by):
+    train.train(settings(data, epochs=2, hard_negatives={"by": by, "together": 2}), data, tmp_path / "run", quiet=True)
+    assert len(losses(tmp_path / "run")) > 1
+
+
+def test_signs_of_collapse_are_logged(data, tmp_path):
+    train.train(settings(data, epochs=3), data, tmp_path / "run", quiet=True)
+    logged = next(entry["diagnostics"] for entry in metrics(tmp_path / "run") if "diagnostics" in entry)
+    assert {"alignment structure-text", "uniformity text", "effective rank structure"} <= set(logged)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_mixed_precision_learns(data, tmp_path, precision):
+    changes = {"epochs": 20, "augmentation": {}, "optimizer": {"encoder_lr": 5e-3, "head_lr": 5e-3}}
+    train.train(settings(data, precision=precision, **changes), data, tmp_path / precision, quiet=True)
+    found = losses(tmp_path / precision)
+    assert np.isfinite(found).all()
+    assert np.mean(found[-4:]) < np.mean(found[:4])
+
+
+def test_half_precision_halves_its_scale_when_a_gradient_overflows():
+    scaling = Scaling(half=True)
+    first = scaling.scale
+    assert scaling.learn(finite=False)
+    assert scaling.scale == first / 2
+    assert not scaling.learn(finite=True)
+    assert not Scaling(half=False).learn(finite=False)
+
+
+def test_a_start_gives_the_first_weights(data, tmp_path):
+    train.train(settings(data, epochs=2), data, tmp_path / "first", quiet=True)
+    run = settings(data, epochs=2, start=str(tmp_path / "first"))
+    model, old = train.make_model(run), model_folder.load(tmp_path / "first" / "model")
+    assert all(torch.equal(v, old.state_dict()[k]) for k, v in model.state_dict().items())
+    wide = {"text": {"width": 32, "heads": 2}, "structure": {"width": 16, "layers": 1}, "composition": {"width": 16}}
+    with pytest.raises(RunError, match=r"text\.width is 16 in .*, 32 here"):
+        train.make_model(settings(data, start=str(tmp_path / "first"), encoders=wide))
+    with pytest.raises(RunError, match="start: there is no model"):
+        train.make_model(settings(data, start=str(tmp_path)))
+
+
+def test_a_checkpoint_can_be_begun_with(data, tmp_path):
+    run = settings(data, epochs=4, checkpoint_every=2)
+    train.train(run, data, tmp_path / "whole", quiet=True)
+    middle = checkpoints(tmp_path / "whole" / "checkpoints" / "align")[0]
+    train.train(run, data, tmp_path / "branch", resume=str(middle), quiet=True)
+    weights = "model/model.safetensors"
+    assert (tmp_path / "branch" / weights).read_bytes() == (tmp_path / "whole" / weights).read_bytes()
+
+
+def supervised(data, **changes):
+    return settings(
+        data, stages=("supervised",), modalities=("structure", "composition"), augmentation={},
+        encoders={"structure": {"width": 16, "layers": 1}, "composition": {"width": 16}},
+        optimizer={"encoder_lr": 5e-3, "head_lr": 5e-3}, **changes,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "target"), [("regression", "length"), ("two-part", "gap"), ("classes", "kind")])
+def test_a_property_is_learnt_and_the_predictor_comes_back(data, tmp_path, kind, target):
+    run = supervised(data, supervised={"target": target, "kind": kind, "epochs": 60})
+    assert train.train(run, data, tmp_path / "run", quiet=True) == []
+    found = losses(tmp_path / "run")
+    assert np.mean(found[-4:]) < 0.5 * np.mean(found[:4])
+    again = predictor.load(tmp_path / "run" / "predictor")
+    samples = [s for s in open_source(data, run).train if target in s.targets]
+    said, truth = again.predict(samples), np.array([s.targets[target] for s in samples])
+    if kind == "classes":
+        assert (said == truth).mean() > 0.8
+    else:
+        assert np.abs(said - truth.astype(float)).mean() < 0.5 * np.abs(truth - truth.mean()).mean()
+        assert kind == "regression" or (said >= 0).all()
+    (tmp_path / "run" / "predictor" / "head.safetensors").write_bytes(b"x")
+    with pytest.raises(RunError, match="damaged"):
+        predictor.load(tmp_path / "run" / "predictor")
+
+
+def test_the_head_alone_can_learn(data, tmp_path):
+    run = supervised(data, supervised={"target": "length", "tune": False, "epochs": 2})
+    loop = loop_of(run, data, tmp_path / "run", "supervised")
+    before = {k: v.clone() for k, v in loop.stage.predictor.model.encoders.state_dict().items()}
+    loop.run()
+    after = loop.stage.predictor.model.encoders.state_dict()
+    assert all(torch.equal(before[k], v) for k, v in after.items())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"target": "hardness"}, "there are gap, kind, length"), ({"target": "kind"}, "give supervised.kind='classes'")],
+)
+def test_targets_that_cannot_be_learnt_are_refused(data, tmp_path, changes, message):
+    with pytest.raises(AlignError, match=message):
+        train.train(supervised(data, supervised=changes), data, tmp_path / "run", quiet=True)
+
+
+def test_encoders_are_pretrained_and_go_into_the_alignment(data, tmp_path):
+    run = settings(data, stages=("pretrain", "align"), epochs=2, pretrain={"epochs": 10}, augmentation={},
+                   optimizer={"encoder_lr": 5e-3, "head_lr": 5e-3})  # fmt: skip
+    train.train(run, data, tmp_path / "run", quiet=True)
+    of = {stage: [e for e in metrics(tmp_path / "run") if e["stage"] == stage and "loss" in e] for stage in run.stages}
+    assert {name.split()[0] for name in of["pretrain"][0]["terms"]} == {"structure", "text"}
+    assert np.mean([e["loss"] for e in of["pretrain"][-4:]]) < np.mean([e["loss"] for e in of["pretrain"][:4]])
+    assert len(of["align"]) == 2 * len(of["pretrain"]) // 10
+    before = (tmp_path / "run" / "model" / "model.safetensors").read_bytes()
+    again = settings(
+        data,
+        **{k: v for k, v in run.model_dump().items() if k in {"stages", "epochs", "pretrain", "optimizer"}},
+        augmentation={},
+    )
+    train.train(again, data, tmp_path / "cut", quiet=True)
+    assert (tmp_path / "cut" / "model" / "model.safetensors").read_bytes() == before
+
+
+def test_what_has_no_task_cannot_be_pretrained(data, tmp_path):
+    run = settings(data, stages=("pretrain", "align"), pretrain={"modalities": ("composition",)})
+    with pytest.raises(EmptyError, match="composition has no task"):
+        train.train(run, data, tmp_path / "run", quiet=True)
+
+
+def test_a_dry_run_says_what_would_be_done_and_leaves_nothing(data, tmp_path):
+    run = settings(data)
+    said = dry_run(run, data, tmp_path / "run")
+    assert all(line.startswith("# ") for line in said.splitlines())
+    assert "training samples" in said
+    assert "6 epochs" not in said
+    assert "s a step" in said
+    assert "MiB" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_tracker_that_is_not_there_is_named(data, tmp_path):
+    with pytest.raises(MissingDependencyError, match="comma-align\\[tensorboard\\]"):
+        train.train(settings(data, trackers=("nowhere",)), data, tmp_path / "run", quiet=True)
+
+
+def test_a_variation_that_is_not_known_is_refused(data, tmp_path):
+    with pytest.raises(RunError, match="structure has no variation 'melt'"):
+        train.train(settings(data, variations={"structure": ("melt",)}), data, tmp_path / "run", quiet=True)
