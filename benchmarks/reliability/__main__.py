@@ -18,7 +18,11 @@ from typing import Any
 
 from benchmarks.results_form import RESULTS, row, write_result
 
-NAME = "reliability-data"
+ABOUT = {
+    "data": "Faults and threats to data and builds: trials, how many ended as promised, how many did harm",
+    "align": "Faults and threats to models and training: trials, how many ended as promised, how many did harm",
+}
+"""Part -> what its result says; each has a file `reliability-PART.json`."""
 COMMAND = "python -m benchmarks.reliability"
 
 
@@ -54,34 +58,37 @@ def main() -> int:
     parser.add_argument("--smoke", action="store_true", help="small versions, nothing is written")
     options = parser.parse_args()
     started = time.monotonic()
-    rows = {} if options.smoke else _present()
     chosen = [m for m in modules() if not options.faults or m.FAULT in options.faults]
+    lost = 0
     for module in chosen:
         found = tried(module, full=not options.smoke)
-        rows[module.FAULT] = found
+        lost += found["lost"]
         print(
             f"{module.FAULT:3d}  tried {found['n']:6,}  survived {found['value']:6,}  lost {found['lost']:4,}"
-            f"  {found['trial_seconds']:7.1f} s  {found['note']}"
+            f"  {found['trial_seconds']:7.1f} s  {found['note']}",
+            flush=True,
         )
         if not options.smoke:
-            _write(rows, time.monotonic() - started)
-    return int(any(rows[module.FAULT]["lost"] for module in chosen))
+            _write(part_of(module), found, time.monotonic() - started)
+    return int(lost > 0)
 
 
-def _present() -> dict[int, dict[str, Any]]:
-    path = RESULTS / f"{NAME}.json"
+def part_of(module: ModuleType) -> str:
+    """Of what a fault is one."""
+    return str(getattr(module, "PART", "data"))
+
+
+def _present(part: str) -> dict[int, dict[str, Any]]:
+    path = RESULTS / f"reliability-{part}.json"
     rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
     return {found["fault"]: found for found in rows}
 
 
-def _write(rows: dict[int, dict[str, Any]], seconds: float) -> None:
-    write_result(
-        NAME,
-        what="Faults and threats to data and builds: trials, how many ended as promised, how many did harm",
-        command=COMMAND,
-        rows=[rows[number] for number in sorted(rows)],
-        seconds=seconds,
-    )
+def _write(part: str, found: dict[str, Any], seconds: float) -> None:
+    """Put a row beside those that are there."""
+    rows = {**_present(part), found["fault"]: found}
+    ordered = [rows[number] for number in sorted(rows)]
+    write_result(f"reliability-{part}", what=ABOUT[part], command=COMMAND, rows=ordered, seconds=seconds)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from comma_encoders.folder import fit
-from safetensors.torch import load_file, save_file
+from comma_encoders.folder import fit, read_weights
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from comma_align.errors import RunError
@@ -124,8 +124,8 @@ def load(folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer) -> 
         comma_encoders.errors.InputError: its weights are those of another config.
     """
     content = _read(folder)
-    fit(modules, load_file(folder / WEIGHTS), str(folder))
-    _put_moments(optimizer, load_file(folder / MOMENTS))
+    fit(modules, read_weights(folder / WEIGHTS), str(folder))
+    _put_moments(optimizer, read_weights(folder / MOMENTS))
     known = {field.name for field in fields(State)}
     return State(**{key: value for key, value in content.items() if key in known})
 

@@ -48,13 +48,17 @@ def run(
     if dry_run:
         print(describe(settings, folder, target, workers))
         return
+    from comma_align.prepare import first
     from comma_align.train import train
 
-    print(f"aligning {', '.join(settings.modalities)} of {folder} into {target}", file=sys.stderr)
+    if first():
+        what = f"{', '.join(settings.stages)}: {', '.join(settings.modalities)}"
+        print(f"{what} of {folder} into {target}", file=sys.stderr)
     started = time.monotonic()
     rows = train(settings, folder, target, resume=resume, workers=workers)
-    report(rows, target, settings, as_json=json_)
-    print(f"done in {time.monotonic() - started:.0f} s", file=sys.stderr)
+    if first():
+        report(rows, target, settings, as_json=json_)
+        print(f"done in {time.monotonic() - started:.0f} s", file=sys.stderr)
 
 
 @app.command(name="config")

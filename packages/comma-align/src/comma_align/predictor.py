@@ -19,7 +19,7 @@ from comma_encoders.model import AlignedModel
 from comma_encoders.types import Batch, SampleLike
 from jaxtyping import Float
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -156,7 +156,7 @@ def load(path: Path, device: str = "cpu") -> Predictor:
         raise RunError(f"{path}/head.safetensors is damaged: its sha256 differs; copy the folder again")
     said = {**content["meaning"], "classes": tuple(content["meaning"]["classes"])}
     predictor = Predictor(folder.load(path / "model", device=device), Meaning(**said), content["width"])
-    predictor.load_state_dict(load_file(path / "head.safetensors"), strict=False)
+    predictor.load_state_dict(folder.read_weights(path / "head.safetensors"), strict=False)
     return predictor.to(device).eval()
 
 

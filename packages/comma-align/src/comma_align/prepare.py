@@ -1,9 +1,27 @@
 """The data folder of a run: there, or a build that needs nothing from the user and is made now."""
 
+import os
 import sys
+import time
 from pathlib import Path
 
 from comma_align.errors import RunError
+
+PATIENCE = 3600.0
+"""Seconds that the other processes of a job wait for the first one's build."""
+
+
+def first() -> bool:
+    """Whether this is the first, or the only, process of a job: the one that builds, and speaks."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _waited_for(data: Path) -> bool:
+    """Whether another process has made the data set within the time."""
+    end = time.monotonic() + PATIENCE
+    while not (data / "manifest.json").is_file() and time.monotonic() < end:
+        time.sleep(0.5)
+    return (data / "manifest.json").is_file()
 
 
 def ensure_data(data: Path, *, may_build: bool) -> Path:
@@ -28,6 +46,10 @@ def ensure_data(data: Path, *, may_build: bool) -> Path:
     plan = read_build(data.name)
     if plan.structures or plan.recipes:
         raise RunError(f"there is no data set in {data}; make it with: comma data build {data.name} --root DIR")
+    if not first():
+        if _waited_for(data):
+            return data
+        raise RunError(f"the first process has not made {data} within {PATIENCE / 60:.0f} minutes")
     print(f"{data} is not there yet: building the set {data.name!r} that comes with comma-data", file=sys.stderr)
     progress = Printer()
     build(plan, root=None, out=data, engine=Processes(workers=2), progress=progress)

@@ -15,6 +15,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -174,7 +175,7 @@ def load(
     if "imputer" in config:
         model.imputer = Imputer(config["imputer"], config["dim"])
     origin = f"{folder}, saved by comma-encoders {config.get('comma_encoders')},"
-    fit(model, load_file(folder / "model.safetensors"), origin)
+    fit(model, read_weights(folder / "model.safetensors"), origin)
     model.to(device_of(device)).eval()
     model.precision = precision
     model.about = {key: value for key, value in read_manifest(folder).items() if key != "sha256"}
@@ -186,7 +187,22 @@ def load(
 def _answers(folder: Path) -> dict[str, Any]:
     if "known.json" not in read_manifest(folder)["sha256"]:
         raise InputError(f"{folder} has no known answers (known.json); copy the whole folder again")
-    return dict(json.loads((folder / "known.json").read_text(encoding="utf-8")))
+    try:
+        return dict(json.loads((folder / "known.json").read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{folder}/known.json is damaged: {error}; copy the whole folder again") from error
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Tensors by name.
+
+    Raises:
+        InputError: no such file, or none in the format of safetensors.
+    """
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} cannot be read as safetensors: {error}") from error
 
 
 def fit(model: nn.Module, weights: Mapping[str, Tensor], origin: str) -> None:
