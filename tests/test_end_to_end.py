@@ -95,7 +95,7 @@ MISTAKES = {
     "no such run": (("align", "run", "dmeo"), 2, "did you mean 'demo'"),
     "no such file": (("align", "run", "none.toml"), 2, "none.toml"),
     "no data": (("align", "run", "run.toml", "--data", "nowhere"), 2, "comma data build"),
-    "unknown resume": (("align", "run", "run.toml", "--resume", "perhaps"), 2, "auto or never"),
+    "unknown resume": (("align", "run", "run.toml", "--resume", "perhaps"), 2, "give auto, never"),
     "no root": (("data", "build", "materials-project"), 2, "--root"),
     "missing root": (("data", "build", "structures", "--root", "nowhere"), 2, "nowhere"),
     "empty root": (("data", "build", "structures", "--root", "empty"), 2, "empty"),
