@@ -119,6 +119,25 @@ def train(run: str, data: str, out: str, workers: int = 0) -> None:
         Accelerator().end_training()
 
 
+def steps(config_: str, data: str, out: str, count: int) -> None:
+    """Some steps of every stage, and what came of them in `RANK.json`; no checkpoint, no model."""
+    from accelerate import Accelerator
+    from comma_align import train as training
+    from comma_align.loop import Loop, Place
+
+    assert Accelerator().num_processes == int(os.environ.get("WORLD_SIZE", "1")), "another world than asked for"
+    run = Run(**json.loads(config_))
+    job = training.prepare(run, Path(data), Path(out))
+    found = {}
+    for name in run.stages:
+        stage = job.stage(name)
+        loop = Loop(stage, Place(run=run, out=Path(out), accelerator=job.accelerator, quiet=True))
+        taken = [loop.step(stage.steps[step], step) for step in range(count)]
+        found[name] = [(t.finite, t.loss.total, dict(t.loss.terms)) for t in taken]
+    Path(out, f"{job.accelerator.process_index}.json").write_text(json.dumps(found), encoding="utf-8")
+    job.accelerator.end_training()
+
+
 def go(run: Run, out: Path, *, world: int = 1, workers: int = 0) -> list[Any]:
     """Start a run."""
     return start(world, train, run.model_dump_json(), run.data, str(out), workers)
