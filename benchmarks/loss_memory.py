@@ -1,6 +1,6 @@
 """Time and memory of the contrastive loss on large batches, beside two cross-entropies on two matrices of logits.
 
-Run in the root of the repository, on a quiet machine with 16 GiB of free memory:
+Run in the root of the repository, on a quiet machine with 20 GiB of free memory:
 
     python -m benchmarks.loss_memory
 """
@@ -20,8 +20,8 @@ from benchmarks.results_form import write_result
 from benchmarks.suite import memory
 from benchmarks.suite.measure import Costs, Measurement, alternate
 
-ONE_PAIR = (16_384, 512)
-SEVERAL = (8_192, 512)
+SIZES = ((2, 16_384, 512, 3), (3, 4_096, 512, 7), (3, 16_384, 512, 3))
+"""Modalities, batch, dimension, and how often both sides are measured."""
 SCALE = 14.0
 """Inverse temperature: 1 / 0.07, where CLIP starts."""
 PEER = "two cross-entropies, each on its own matrix of logits"
@@ -31,7 +31,7 @@ def main() -> None:
     """Measure and write the result."""
     start = time.perf_counter()
     torch.set_num_threads(2)
-    rows = [row for line in (*_lines(2, *ONE_PAIR, pairs=3), *_lines(3, *SEVERAL, pairs=5)) for row in line.rows()]
+    rows = [row for size in SIZES for line in _lines(*size) for row in line.rows()]
     path = write_result(
         "loss-memory",
         what=(
@@ -53,7 +53,7 @@ def plain(za: Tensor, zb: Tensor, scale: Tensor) -> Tensor:
     return (functional.cross_entropy(there, target) + functional.cross_entropy(back, target)) / 2
 
 
-def _lines(modalities: int, samples: int, width: int, *, pairs: int) -> Iterator[Measurement]:
+def _lines(modalities: int, samples: int, width: int, pairs: int) -> Iterator[Measurement]:
     """Seconds, then memory."""
     generator = torch.Generator().manual_seed(0)
     drawn = [torch.randn(samples, width, generator=generator) for _ in range(modalities)]
