@@ -106,11 +106,35 @@ def probes(rows: Sequence[Row]) -> Iterator[Cells]:
             yield (f"{row['direction']}, {row['view']}, {row['model']}, R@1", interval(row), number(row["n"]))
 
 
+def accuracy(rows: Sequence[Row]) -> Iterator[Cells]:
+    """Errors of the band gap, and their ratio to a rival's."""
+    yield ("model", "seeds", "figure", "value (95 % interval)")
+    for row in rows:
+        beside = f", {row['rival']}" if row.get("rival") else ""
+        yield (str(row["model"]), number(row["seeds"]), f"{row['metric']}{beside}", interval(row))
+
+
+def objectives(rows: Sequence[Row]) -> Iterator[Cells]:
+    """A line for each objective: recall, and where structures and patterns that do not belong together lie."""
+    directions = ("structure -> text", "text -> structure", "structure -> xrd")
+    signs = ("cosine of mismatched structures and patterns", "effective rank of structures")
+    yield ("objective", *(f"R@1, {d}" for d in directions), "mismatched cosine", "effective rank")
+    for name in dict.fromkeys(row["objective"] for row in rows):
+        of = [row for row in rows if row["objective"] == name]
+        found = {row["direction"]: row for row in of if row["metric"] == "R@1"}
+        means = {row["metric"]: row for row in of}
+        yield (name, *(interval(found[d]) for d in directions), *(number(means[sign]["value"]) for sign in signs))
+
+
 TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "materials-project-first": retrieval,
     "data-build": builds,
     "data-reading": reading,
     "reliability-data": faults,
+    "reliability-align": faults,
+    "structure-accuracy": accuracy,
+    "losses-ablation": objectives,
+    "loss-memory": ratios,
     "bench": ratios,
     "textbook-crystals": crystals,
     "comma-small": probes,
