@@ -1,6 +1,7 @@
 """The benchmark suite at smoke size: ratios to peers, measured in the same run.
 
-Fails when a ratio falls below half of the one in benchmarks/results/bench.json. Set COMMA_DATA to measure on crystals
+Fails when a ratio falls below half of the one in benchmarks/results/bench.json, if that was measured on this kind of
+processor; on another, that is a warning. Set COMMA_DATA to measure on crystals
 of the Materials Project too.
 """
 
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from benchmarks import results_form as form
 from benchmarks.suite import load
-from benchmarks.suite.compare import Verdict, compare, read_rows
+from benchmarks.suite.compare import Verdict, compare, read_cpu, read_rows
 from benchmarks.suite.run import NAMES, THREADS, measurements
 from benchmarks.suite.table import table
 
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     others = load.others_since(load_before)
     rows = [row for measurement in found for row in measurement.rows()]
     rows.append(form.row("cores taken by other processes", others, n=1, row="machine"))
-    verdicts = compare(rows, read_rows(COMMITTED))
+    verdicts, cpu = compare(rows, read_rows(COMMITTED)), read_cpu(COMMITTED)
     busy = others is not None and others > load.TOO_MUCH
     out = COMMITTED if asked.write and not busy else asked.out
     path = form.write_result(out.stem, WHAT, COMMAND, rows, time.perf_counter() - start, folder=out.parent)
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"wrote {path} after {time.perf_counter() - start:.0f} s", file=sys.stderr)
     if busy:
         print(f"{'error' if asked.write else 'warning'}: {_busy(others, asked)}", file=sys.stderr)
-    return int(busy) if asked.write else _judge(verdicts)
+    return int(busy) if asked.write else _judge(verdicts, cpu)
 
 
 def _busy(others: float | None, asked: argparse.Namespace) -> str:
@@ -53,11 +54,21 @@ def _busy(others: float | None, asked: argparse.Namespace) -> str:
     )
 
 
-def _judge(verdicts: Sequence[Verdict]) -> int:
+def _judge(verdicts: Sequence[Verdict], cpu: str | None) -> int:
+    """1 where a row became too slow on the kind of processor on which the committed result was measured.
+
+    Kernels that the compiler fits to a processor gain more from wide registers than the peers' do, so that on another
+    kind a ratio can be a quarter of what it was without any change of the code; that is said, and is no failure.
+    """
     slow = [verdict for verdict in verdicts if verdict.too_slow]
+    here = form.machine()["cpu"]
+    same = cpu in {None, here}
     for verdict in slow:
-        print(f"error: {verdict}; find what slowed it, or accept it with --write", file=sys.stderr)
-    return 1 if slow else 0
+        advice = (
+            "find what slowed it, or accept it with --write" if same else f"measured there on {cpu}, here on {here}"
+        )
+        print(f"{'error' if same else 'warning'}: {verdict}; {advice}", file=sys.stderr)
+    return 1 if slow and same else 0
 
 
 def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -112,7 +112,7 @@ def counting(config: str, data: str, out: str) -> None:
         counts["bytes"] += round(2 * (world - 1) / world * tensor.nbytes)
         return reduced(tensor, *args, **kwargs)
 
-    dist.all_gather, dist.all_reduce = all_gather, all_reduce
+    dist.all_gather, dist.all_reduce = all_gather, all_reduce  # type: ignore[assignment]
     run = Run(**json.loads(config))
     job = train.prepare(run, Path(data), Path(out))
     stage = job.stage("align")

@@ -47,3 +47,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a result, none where there is no such file."""
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
     return rows
+
+
+def read_cpu(path: Path) -> str | None:
+    """The processor on which a result was measured, None where there is no such file."""
+    return str(json.loads(path.read_text(encoding="utf-8"))["machine"]["cpu"]) if path.is_file() else None

@@ -69,6 +69,7 @@ def test_settings_on_the_command_line_replace_the_file(tmp_path):
 
 @pytest.mark.parametrize("kind", [Run, Optimizer, Objective, HardNegatives, Pretrain, Supervised])
 def test_every_setting_has_a_meaning(kind):
+    assert all(line.startswith("#") for line in describe_settings("", kind).splitlines())
     assert all(field.description for field in kind.model_fields.values())
     assert all(key in describe_settings("", kind) for key in kind.model_fields if key not in SECTIONS)
 

@@ -41,7 +41,10 @@ def sources(samples: Iterable[Sample], run: Run) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for sample in samples:
         told = {
-            k.get("source", "?") for m in run.modalities for k in sample.provenance.get(m, ()) if sample.fields.get(m)
+            k.get("source", k.get("origin", "?"))
+            for m in run.modalities
+            for k in sample.provenance.get(m, ())
+            if sample.fields.get(m)
         }
         counts.update(told)
     return dict(counts.most_common())

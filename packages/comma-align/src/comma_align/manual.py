@@ -19,7 +19,7 @@ def describe_settings(title: str, kind: Any) -> str:
             continue  # a section of its own
         required = key in schema.get("required", ())
         default = "required" if required else f"default {_toml(of.get('default'))}"
-        lines += [f"# {of.get('description', '')}", f"# {key} = ...    ({default})"]
+        lines += [f"# {of.get('description', '')}".replace("\n", "\n# "), f"# {key} = ...    ({default})"]
     return "\n".join(lines)
 
 
