@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.results_form import RESULTS, ROOT
 from benchmarks.suite.measure import RATIO
 
-READMES = (ROOT / "README.md", ROOT / "packages" / "comma-encoders" / "README.md")
+READMES = (ROOT / "README.md", *(ROOT / "packages" / name / "README.md" for name in ("comma-encoders", "comma-align")))
 PLACE = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 Row = Mapping[str, Any]
