@@ -34,4 +34,5 @@ def rows(sizes: Sequence[Size] = CELLS) -> Iterator[dict[str, Any]]:
                 if memory.AVAILABLE:
                     used = memory.extra_peak(partial(run, model, inputs, training=training))
                     yield row("MiB", used, n=1, **what)
-                    yield row("estimated MiB", needed(atoms, float(edges), config, training=training) / 2**20, n=1, **what)
+                    estimate = needed(atoms, float(edges), config, training=training)
+                    yield row("estimated MiB", estimate / 2**20, n=1, **what)
