@@ -19,8 +19,8 @@ def test_tables_on_stdout_messages_on_stderr(data_set, quick_fit):
     result = invoke("--baselines-only", "--data", data_set)
     assert "structure -> protocol, view precursors" in result.stdout
     assert "element overlap" in result.stdout
-    assert "scoring" in result.stderr
-    assert "scoring" not in result.stdout
+    assert "asking about" in result.stderr
+    assert "asking about" not in result.stdout
 
 
 def test_json_alone_on_stdout(data_set, quick_fit):

@@ -8,12 +8,12 @@ from rich.console import Console
 
 
 def row(metric, value, low=None, high=None, **labels):
-    return Row(labels={"view": "precursors", **labels}, metric=metric, value=value, low=low, high=high, n=7)
+    return Row(labels={**labels}, metric=metric, value=value, low=low, high=high, n=7)
 
 
 @pytest.fixture
 def report():
-    direction = {"direction": "structure -> protocol"}
+    direction = {"direction": "structure -> protocol", "view": "precursors"}
     rows = (
         row("queries", 128.0, **direction),
         row("pool", 64.0, **direction),

@@ -1,15 +1,48 @@
-"""`comma eval`."""
+"""`comma eval`: one command a task; they share their options."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from comma_eval.task import Report, Task
 
 app = typer.Typer(no_args_is_help=True)
 
 WIDTH = 160
 """Columns of a table that is written into a file or a pipe."""
+
+ModelOption = Annotated[
+    Path | None, typer.Argument(help="Run folder or model folder. Default: the newest under runs/.")
+]
+DataOption = Annotated[Path | None, typer.Option("--data", help="Data set. Default: the one that the model names.")]
+FoldOption = Annotated[str, typer.Option("--fold", help="test, or validation for choices.")]
+TestFoldOption = Annotated[
+    int | None, typer.Option("--test-fold", help="0 to 4. Default: the one that the model names, or 0.")
+]
+BaselinesOption = Annotated[bool, typer.Option("--baselines-only", help="Score no model; needs --data.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Also write the report here: .json or .md.")]
+ItemsOption = Annotated[
+    Path | None, typer.Option("--items", help="Keep every single answer here, as Parquet, for `comma eval compare`.")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is said on the command line of every task."""
+
+    model: Path | None
+    data: Path | None
+    fold: str
+    test_fold: int | None
+    baselines_only: bool
+    json: bool
+    out: Path | None
+    items: Path | None
 
 
 @app.callback()
@@ -19,29 +52,55 @@ def main() -> None:
 
 @app.command()
 def synthesis(
-    model: Annotated[
-        Path | None, typer.Argument(help="Run folder or model folder. Default: the newest under runs/.")
-    ] = None,
+    model: ModelOption = None,
     *,
-    data: Annotated[Path | None, typer.Option(help="Data set. Default: the one that the model names.")] = None,
     view: Annotated[str, typer.Option(help="precursors, amounts, masked or operations.")] = "precursors",
-    fold: Annotated[str, typer.Option(help="test, or validation for choices.")] = "test",
-    test_fold: Annotated[int | None, typer.Option(help="0 to 4. Default: the one that the model names, or 0.")] = None,
-    baselines_only: Annotated[bool, typer.Option("--baselines-only", help="Score no model; needs --data.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Also write the report here: .json or .md.")] = None,
+    data: DataOption = None,
+    fold: FoldOption = "test",
+    test_fold: TestFoldOption = None,
+    baselines_only: BaselinesOption = False,
+    json: JsonOption = False,
+    out: OutOption = None,
+    items: ItemsOption = None,
 ) -> None:
     """Find the protocol of an unseen material by its structure, and the structure by its protocol."""
-    from comma_eval.report import markdown, tables
-    from comma_eval.run import Question, evaluate_synthesis
+    from comma_eval.tasks.synthesis import Synthesis
+
+    options = Options(
+        model=model,
+        data=data,
+        fold=fold,
+        test_fold=test_fold,
+        baselines_only=baselines_only,
+        json=json,
+        out=out,
+        items=items,
+    )
+    ask(Synthesis(view=view), options)
+
+
+def ask(task: "Task[Any]", options: Options) -> None:
+    """Run the task and show its report where the options say."""
+    from comma_eval.run import Asked, evaluate
     from comma_eval.runs import model_folder
 
-    folder = None if baselines_only else model_folder(model)
-    report = evaluate_synthesis(folder, data, Question(view=view, part=fold, test_fold=test_fold), _say)
+    folder = None if options.baselines_only else model_folder(options.model)
+    report = evaluate(task, folder, options.data, Asked(part=options.fold, test_fold=options.test_fold), say)
+    if options.items:
+        from comma_eval.items import write
+
+        say(f"wrote {write(report.items, options.items)} answers to {options.items}")
+    show(report, json=options.json, out=options.out)
+
+
+def show(report: "Report", *, json: bool, out: Path | None) -> None:
+    """Print a report, and write it where a file is named."""
+    from comma_eval.report import markdown, tables
+
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(markdown(report) if out.suffix == ".md" else report.to_json() + "\n", encoding="utf-8")
-        _say(f"wrote {out}")
+        say(f"wrote {out}")
     if json:
         print(report.to_json())
         return
@@ -53,5 +112,6 @@ def synthesis(
         console.print(table)
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
+    """To the person, not to the pipe."""
     print(message, file=sys.stderr)

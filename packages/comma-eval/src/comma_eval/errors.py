@@ -23,3 +23,9 @@ class EmptyTaskError(EvalError):
     """Nothing is left to score; the message says what was looked for."""
 
     exit_code = 3
+
+
+class MissingPackageError(EvalError):
+    """An extra of the package is not installed; the message gives the line that installs it."""
+
+    exit_code = 5

@@ -8,6 +8,7 @@ from comma_data.shards import Row, ShardSet
 from comma_data.split import Split, without_leaks
 
 from comma_eval.errors import UsageError
+from comma_eval.task import Needs
 
 PARTS = ("test", "validation")
 
@@ -17,32 +18,41 @@ class HeldOut:
     """Training samples and held-out ones."""
 
     train: tuple[Sample, ...]
-    """Samples of the training folds that have a text, without the texts that validation or test also tell."""
+    """Of the training folds, without the texts that validation or test also tell."""
     test: tuple[Sample, ...]
-    """Samples of the asked fold that have a structure and a text; of validation, without the texts that test tells."""
+    """Of the asked fold; of validation, without the texts that test tells."""
 
 
-def held_out(data: ShardSet, split: Split, part: str) -> HeldOut:
-    """Read what a retrieval task between structures and protocols needs.
+def held_out(data: ShardSet, split: Split, part: str, needs: Needs) -> HeldOut:
+    """Read what a task needs.
 
     Args:
         data: the data set.
         split: which folds are held out.
         part: `test` or `validation`.
+        needs: modalities and target that the samples must have, before texts are taken out.
 
     Raises:
         UsageError: another part.
     """
     if part not in PARTS:
         raise UsageError(f"unknown fold {part!r}; known: {', '.join(PARTS)}")
-    told = frozenset(h for row in data.rows if split.part(row.fold) != "train" for h in row.origins)
-    train = _read(data, lambda row: split.part(row.fold) == "train" and "text" in row.modalities)
-    test = _read(data, lambda row: split.part(row.fold) == part and {"structure", "text"} <= row.modalities.keys())
+    told = _origins(data, lambda row: split.part(row.fold) != "train")
+    train = _read(data, lambda row: split.part(row.fold) == "train" and _fits(row, needs.train, needs.target))
+    test = _read(data, lambda row: split.part(row.fold) == part and _fits(row, needs.test, needs.target))
     if part == "validation":
-        tested = frozenset(h for row in data.rows if split.part(row.fold) == "test" for h in row.origins)
+        tested = _origins(data, lambda row: split.part(row.fold) == "test")
         cleaned = (without_leaks(sample, tested)[0] for sample in test)
-        test = tuple(sample for sample in cleaned if "text" in sample.fields)
+        test = tuple(sample for sample in cleaned if needs.test <= sample.fields.keys())
     return HeldOut(train=tuple(without_leaks(sample, told)[0] for sample in train), test=test)
+
+
+def _fits(row: Row, modalities: frozenset[str], target: str | None) -> bool:
+    return modalities <= row.modalities.keys() and (target is None or target in row.targets)
+
+
+def _origins(data: ShardSet, wanted: Callable[[Row], bool]) -> frozenset[str]:
+    return frozenset(h for row in data.rows if wanted(row) for h in row.origins)
 
 
 def _read(data: ShardSet, wanted: Callable[[Row], bool]) -> tuple[Sample, ...]:

@@ -5,12 +5,14 @@ group weighs the same, and the bootstrap draws groups, not queries (Efron and Ti
 Bootstrap, 1993, ch. 13: percentile interval).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
+
+from comma_eval.task import Row
 
 DRAWS = 2000
 SEED = 0
@@ -27,6 +29,11 @@ class Interval:
     high: float
     n: int
     """Groups that the mean is over."""
+
+
+def row(labels: Mapping[str, str], metric: str, found: Interval) -> Row:
+    """The interval as one line of a report."""
+    return Row(labels=labels, metric=metric, value=found.value, low=found.low, high=found.high, n=found.n)
 
 
 def group_means(values: Float[np.ndarray, " items"], groups: Sequence[str]) -> Float[np.ndarray, " groups"]:

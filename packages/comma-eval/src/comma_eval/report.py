@@ -1,6 +1,6 @@
 """A report as tables: on a terminal and in Markdown. Both are drawn from the same cells."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -10,6 +10,9 @@ from comma_eval.task import Report, Row
 
 MODEL = "model"
 AGAINST = "against"
+WHO = (MODEL, AGAINST)
+SELF_EVIDENT = ("direction", "target")
+"""Labels whose value says what it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +25,16 @@ class Grid:
 
 
 def grids(report: Report) -> tuple[Grid, ...]:
-    """Two tables for each direction: the figures, and what the models have over the baselines."""
-    directions = dict.fromkeys(row.labels["direction"] for row in report.rows)
-    return tuple(grid for direction in directions for grid in _direction(report, direction))
+    """Two tables for each question: the figures, and what the models have over the baselines."""
+    questions: dict[tuple[tuple[str, str], ...], list[Row]] = {}
+    for row in report.rows:
+        questions.setdefault(tuple(question(row.labels).items()), []).append(row)
+    return tuple(grid for labels, rows in questions.items() for grid in _question(dict(labels), rows))
+
+
+def question(labels: Mapping[str, str]) -> dict[str, str]:
+    """What was asked: the labels without those that say who answered."""
+    return {name: value for name, value in labels.items() if name not in WHO}
 
 
 def tables(report: Report) -> tuple[Table, ...]:
@@ -50,14 +60,14 @@ def _short(value: float) -> str:
     return f"{round(value, 3) + 0.0:.3f}"
 
 
-def _direction(report: Report, direction: str) -> list[Grid]:
-    rows = [row for row in report.rows if row.labels["direction"] == direction]
+def _question(labels: Mapping[str, str], rows: Sequence[Row]) -> Iterator[Grid]:
     sizes = ", ".join(f"{row.metric} {row.value:.0f}" for row in rows if MODEL not in row.labels)
-    view = rows[0].labels["view"]
     figures = [row for row in rows if MODEL in row.labels and AGAINST not in row.labels]
     gains = [row for row in rows if AGAINST in row.labels]
-    found = [_grid(f"{direction}, view {view}: {sizes}", figures, (MODEL,))]
-    return [*found, _grid(f"{direction}: gained over", gains, (MODEL, AGAINST))] if gains else found
+    title = ", ".join(value if name in SELF_EVIDENT else f"{name} {value}" for name, value in labels.items())
+    yield _grid(f"{title}: {sizes}" if sizes else title, figures, (MODEL,))
+    if gains:
+        yield _grid(f"{title}: gained over", gains, (MODEL, AGAINST))
 
 
 def _grid(title: str, rows: Sequence[Row], keys: tuple[str, ...]) -> Grid:

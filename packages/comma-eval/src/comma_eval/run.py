@@ -9,36 +9,33 @@ from comma_data.shards import ShardSet
 from comma_data.split import Split, group_of
 from comma_encoders.folder import load, read_manifest
 
-from comma_eval.embedding import EmbeddingScorer
 from comma_eval.errors import UsageError
 from comma_eval.heldout import HeldOut, held_out
 from comma_eval.runs import data_folder
 from comma_eval.seen import refuse_seen
-from comma_eval.task import Report, Scorer
-from comma_eval.tasks.synthesis import Synthesis
+from comma_eval.task import Report, Task
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
-    """What is asked."""
+class Asked:
+    """Which held-out samples are asked for."""
 
-    view: str = "precursors"
-    """How the protocols are told."""
     part: str = "test"
     """`test`, or `validation` for choices."""
     test_fold: int | None = None
     """0 to 4; None takes the one that the model was trained without, or 0."""
 
 
-def evaluate_synthesis(
-    model: Path | None, data: Path | None, question: Question, say: Callable[[str], None] = lambda _: None
+def evaluate(
+    task: Task[Any], model: Path | None, data: Path | None, asked: Asked, say: Callable[[str], None] = lambda _: None
 ) -> Report:
-    """Run the task `synthesis` on a model folder and a data set.
+    """Run a task on a model folder and a data set.
 
     Args:
+        task: the question.
         model: a model folder; None scores the baselines alone.
         data: a data set; None takes the one that the model's manifest names.
-        question: which view of which fold.
+        asked: which fold.
         say: is told what is going on.
 
     Raises:
@@ -46,32 +43,32 @@ def evaluate_synthesis(
         SeenError: the model has seen a held-out formula.
         EmptyTaskError: nothing is left to ask.
     """
-    task = Synthesis(view=question.view)
     manifest = read_manifest(model) if model else {}
     shards = ShardSet(data_folder(data, manifest))
-    split = _split(shards, manifest.get("split", {}), question.test_fold)
-    sides = held_out(shards, split, question.part)
-    models, origin = _model(model, manifest, sides) if model else ({}, {})
-    say(f"scoring {len(sides.test)} materials; the composition model learns from {len(sides.train)}")
+    split = _split(shards, manifest.get("split", {}), asked.test_fold)
+    sides = held_out(shards, split, asked.part, task.needs)
+    models, origin = _model(task, model, manifest, sides) if model else ({}, {})
+    say(f"asking about {len(sides.test)} samples; baselines learn from {len(sides.train)}")
     report = task.run(models, sides.train, sides.test)
-    asked: dict[str, str | int | float] = {
+    facts: dict[str, str | int | float] = {
         "data": shards.manifest.name,
         "data hash": shards.manifest.data_hash,
         "test fold": split.test_fold,
-        "part": question.part,
+        "part": asked.part,
     }
-    return replace(report, facts={**asked, **origin, **report.facts})
+    return replace(report, facts={**facts, **origin, **report.facts})
 
 
-def _model(folder: Path, manifest: Mapping[str, Any], sides: HeldOut) -> tuple[dict[str, Scorer], dict[str, str]]:
+def _model(
+    task: Task[Any], folder: Path, manifest: Mapping[str, Any], sides: HeldOut
+) -> tuple[dict[str, Any], dict[str, str]]:
     """The model under its name, and what is known of where it comes from.
 
     Raises:
         SeenError: it has seen a held-out formula.
     """
     trained_on = refuse_seen({group_of(sample) for sample in sides.test}, manifest.get("groups_seen"))
-    scorer = EmbeddingScorer(embedder=load(folder))
-    return {_name(folder): scorer}, {"model": str(folder), "model trained on": trained_on}
+    return {_name(folder): task.model_of(load(folder))}, {"model": str(folder), "model trained on": trained_on}
 
 
 def _split(shards: ShardSet, named: Mapping[str, Any], asked: int | None) -> Split:

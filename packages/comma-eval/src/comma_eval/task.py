@@ -10,7 +10,7 @@ from comma_data.sample import Sample
 from comma_encoders.types import Embedded
 from jaxtyping import Float
 
-Model = TypeVar("Model", contravariant=True)  # noqa: PLC0105  a reader meets it as `Task[Scorer]`
+Model = TypeVar("Model")
 
 
 @runtime_checkable
@@ -74,6 +74,21 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Item:
+    """What one model did on one item of a question: what paired tests and plots are made from."""
+
+    labels: Mapping[str, str]
+    """The question and `model`, as in a `Row`."""
+    item: str
+    """The query or sample; the same for every model that answers the question."""
+    group: str
+    """What the bootstrap draws: the formula, the host, the frame."""
+    metric: str
+    """`R@1`, `absolute error`, `correct`, ...; `prediction` and `truth` are what parity plots show."""
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """The answer of a task: figures, and what has to be known to read them."""
 
@@ -81,6 +96,8 @@ class Report:
     rows: tuple[Row, ...]
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
     """Sizes of pools, the fold, what the model was trained on."""
+    items: tuple[Item, ...] = ()
+    """Single answers; not part of the JSON."""
 
     def to_json(self) -> str:
         """The report as JSON; `rows` have the form of a committed result."""
@@ -88,8 +105,30 @@ class Report:
         return json.dumps({"task": self.task, "facts": dict(self.facts), "rows": rows}, indent=1, ensure_ascii=False)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """Which samples a task asks for; of each it gets everything that the sample has."""
+
+    train: frozenset[str]
+    """Modalities that a training sample must have."""
+    test: frozenset[str]
+    """Modalities that a held-out sample must have."""
+    target: str | None = None
+    """Key of `Sample.targets` that both must have."""
+
+
+@runtime_checkable
 class Task(Protocol[Model]):
     """A question with a fixed protocol; retrieval asks Scorers, properties ask Predictors."""
+
+    @property
+    def needs(self) -> Needs:
+        """Which samples `run` wants to be given."""
+        ...
+
+    def model_of(self, embedder: Embedder) -> Model:
+        """The embedder as what this task asks: a scorer by dot product, a predictor by a probe."""
+        ...
 
     def run(self, models: Mapping[str, Model], train: Sequence[Sample], test: Sequence[Sample]) -> Report:
         """Score every model, and the task's own baselines beside them, on the same test samples.

@@ -6,6 +6,7 @@ structures. Protocols carry no polymorph label, so polymorphs of one formula are
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from comma_data.protocol import VIEWS, with_view
@@ -19,8 +20,8 @@ from comma_eval.baselines.chance import Chance
 from comma_eval.baselines.element_overlap import ElementOverlap
 from comma_eval.embedding import EmbeddingScorer
 from comma_eval.errors import EmptyTaskError, UsageError
-from comma_eval.metrics import mean_interval, paired_difference
-from comma_eval.task import Report, Row, Scorer
+from comma_eval.metrics import mean_interval, paired_difference, row
+from comma_eval.task import Embedder, Item, Needs, Report, Row, Scorer
 from comma_eval.tasks.pool import Pools, Side, pools
 
 KS = (1, 5, 10)
@@ -37,6 +38,15 @@ class Synthesis:
         """Refuse a view that does not exist."""
         if self.view not in VIEWS:
             raise UsageError(f"unknown view {self.view!r}; known: {', '.join(VIEWS)}")
+
+    @property
+    def needs(self) -> Needs:
+        """Training protocols of any material; held-out materials with both sides."""
+        return Needs(train=frozenset({"text"}), test=frozenset({"structure", "text"}))
+
+    def model_of(self, embedder: Embedder) -> Scorer:
+        """Similarity of vectors."""
+        return EmbeddingScorer(embedder=embedder)
 
     def run(self, models: Mapping[str, Scorer], train: Sequence[Sample], test: Sequence[Sample]) -> Report:
         """Score the models and the baselines in both directions.
@@ -59,25 +69,16 @@ class Synthesis:
         lines = baselines([with_view(sample, self.view) for sample in train], pool)
         if taken := sorted(models.keys() & lines.keys()):
             raise UsageError(f"a model cannot be called {taken[0]!r}: that is a baseline's name; rename its folder")
-        rows = [row for name, sides in directions(pool).items() for row in self._rows(name, *sides, models, lines)]
-        return Report(task="synthesis", rows=tuple(rows), facts={"view": self.view})
-
-    def _rows(
-        self, name: str, queries: Side, gallery: Side, models: Mapping[str, Scorer], lines: Mapping[str, Scorer]
-    ) -> Iterator[Row]:
-        """All figures of one direction."""
-        labels = {"view": self.view, "direction": name}
-        relevant = same_group(queries.groups, gallery.groups)
-        results = {
-            model: recall(scorer.score(queries.samples, gallery.samples), relevant, KS)
-            for model, scorer in {**lines, **models}.items()
-        }
-        yield from _sizes(labels, queries, gallery)
-        for model, result in results.items():
-            yield from _figures({**labels, "model": model}, result, queries.groups)
-        for model in models:
-            against = {line: results[line] for line in lines}
-            yield from _differences({**labels, "model": model}, results[model], against, queries.groups)
+        rows: list[Row] = []
+        items: list[Item] = []
+        for name, (queries, gallery) in directions(pool).items():
+            labels = {"direction": name, "view": self.view}
+            theirs, ours = (_results(scorers, queries, gallery) for scorers in (lines, models))
+            rows += _sizes(labels, queries, gallery)
+            rows += _figures(labels, {**theirs, **ours}, queries.groups)
+            rows += _differences(labels, ours, theirs, queries.groups)
+            items += _items(labels, {**theirs, **ours}, queries)
+        return Report(task="synthesis", rows=tuple(rows), facts={"view": self.view}, items=tuple(items))
 
 
 def directions(pool: Pools) -> dict[str, tuple[Side, Side]]:
@@ -106,23 +107,39 @@ def _sizes(labels: Mapping[str, str], queries: Side, gallery: Side) -> Iterator[
         yield Row(labels=labels, metric=metric, value=float(size), low=None, high=None, n=formulas)
 
 
-def _figures(labels: Mapping[str, str], result: Recall, groups: Sequence[str]) -> Iterator[Row]:
-    """Recall at k and MRR with intervals over formulas, and how many queries were tied."""
-    for metric, values in _values(result).items():
-        found = mean_interval(values, groups)
-        yield Row(labels=labels, metric=metric, value=found.value, low=found.low, high=found.high, n=found.n)
-    yield Row(labels=labels, metric="tied", value=float(result.ties), low=None, high=None, n=result.queries)
+def _results(scorers: Mapping[str, Scorer], queries: Side, gallery: Side) -> dict[str, Recall]:
+    relevant = same_group(queries.groups, gallery.groups)
+    return {
+        model: recall(scorer.score(queries.samples, gallery.samples), relevant, KS) for model, scorer in scorers.items()
+    }
+
+
+def _figures(labels: Mapping[str, str], results: Mapping[str, Recall], groups: Sequence[str]) -> Iterator[Row]:
+    """Recall at k and MRR of every model with intervals over formulas, and how many queries were tied."""
+    for model, result in results.items():
+        who = {**labels, "model": model}
+        for metric, values in _values(result).items():
+            yield row(who, metric, mean_interval(values, groups))
+        yield Row(labels=who, metric="tied", value=float(result.ties), low=None, high=None, n=result.queries)
 
 
 def _differences(
-    labels: Mapping[str, str], model: Recall, lines: Mapping[str, Recall], groups: Sequence[str]
+    labels: Mapping[str, str], models: Mapping[str, Recall], lines: Mapping[str, Recall], groups: Sequence[str]
 ) -> Iterator[Row]:
-    """Paired differences of a model from every baseline."""
-    for line, result in lines.items():
-        for metric, values in _values(model).items():
-            found = paired_difference(values, _values(result)[metric], groups)
-            difference = {**labels, "against": line}
-            yield Row(labels=difference, metric=metric, value=found.value, low=found.low, high=found.high, n=found.n)
+    """Paired differences of every model from every baseline."""
+    for (model, ours), (line, theirs) in product(models.items(), lines.items()):
+        for metric, values in _values(ours).items():
+            found = paired_difference(values, _values(theirs)[metric], groups)
+            yield row({**labels, "model": model, "against": line}, metric, found)
+
+
+def _items(labels: Mapping[str, str], results: Mapping[str, Recall], queries: Side) -> Iterator[Item]:
+    for model, result in results.items():
+        for metric, values in _values(result).items():
+            for sample, group, value in zip(queries.samples, queries.groups, values, strict=True):
+                yield Item(
+                    labels={**labels, "model": model}, item=sample.id, group=group, metric=metric, value=float(value)
+                )
 
 
 def _values(result: Recall) -> dict[str, Float[np.ndarray, " q"]]:
