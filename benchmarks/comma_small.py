@@ -19,9 +19,10 @@ from comma_data.shards import ShardSet
 from comma_data.split import Split
 from comma_encoders.folder import load
 from comma_encoders.model import AlignedModel
-from comma_eval.run import Question, evaluate_synthesis
+from comma_eval.run import Asked, evaluate
 from comma_eval.runs import model_folder
 from comma_eval.task import Report
+from comma_eval.tasks.synthesis import Synthesis
 from sklearn.linear_model import RidgeCV
 from sklearn.preprocessing import StandardScaler
 
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = load(folder)
     rows = [*_probes(model, asked.data)]
     for view in ("precursors", "masked"):
-        rows += _retrieval(evaluate_synthesis(folder, asked.data, Question(view=view), _say), view)
+        rows += _retrieval(evaluate(Synthesis(view=view), folder, asked.data, Asked(), _say), view)
     path = write_result(
         "comma-small",
         what=(

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from comma_eval.run import Question, evaluate_synthesis
+from comma_eval.run import Asked, evaluate
 from comma_eval.runs import model_folder
 from comma_eval.task import Report
+from comma_eval.tasks.synthesis import Synthesis
 
 from benchmarks.results_form import ROOT, row, write_result
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str]) -> None:
     start = time.monotonic()
     model = model_folder(asked.run)
     reports = [
-        evaluate_synthesis(model, asked.data, Question(view=view, part=asked.fold), _say)
+        evaluate(Synthesis(view=view), model, asked.data, Asked(part=asked.fold), _say)
         for view in asked.view or ["precursors"]
     ]
     path = write_result(
