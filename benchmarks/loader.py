@@ -72,7 +72,7 @@ def _measured(data: Path, modalities: tuple[str, ...], batches: int) -> Iterator
         stage = job.stage("align")
         ready = [BATCH / s for s in _ready(stage, batches)]
         taken = [BATCH / s for s in _taken(job, stage, batches)]
-    labels = {"data": data.name, "modalities": " + ".join(modalities)}
+    labels: dict[str, Any] = {"data": data.name, "modalities": " + ".join(modalities)}
     ratio = median(ready) / median(taken)
     print(f"{labels['modalities']}: {median(ready):.0f} ready, {median(taken):.0f} taken, {ratio:.1f}", file=sys.stderr)
     for metric, values in ((READY, ready), (TAKEN, taken)):
@@ -82,7 +82,7 @@ def _measured(data: Path, modalities: tuple[str, ...], batches: int) -> Iterator
 
 
 def _ready(stage: Stage, batches: int) -> list[float]:
-    """Seconds of each batch of a worker that runs all the time, in rounds of three that hide its queue's ups and downs."""
+    """Seconds a batch of a worker that runs all the time, in rounds of three: its queue has ups and downs."""
     together = 3
     loader = DataLoader(stage.steps, batch_size=None, sampler=_steps(stage, together * (batches + 1)), num_workers=1)
     iterator, found = iter(loader), []

@@ -1,5 +1,8 @@
 """A small data set that looks like the real ones: polymorphs, several protocols, samples without a structure."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from comma_data.protocol import Operation, Protocol, steps
@@ -10,6 +13,8 @@ from jaxtyping import install_import_hook
 
 install_import_hook("comma_encoders", "beartype.beartype")
 install_import_hook(["comma_align.losses", "comma_align.objective"], "beartype.beartype")  # where the shapes are
+
+sys.path.insert(0, str(Path(__file__).parent))  # tests share modules: `tiny_run`, `jobs`, `processes`
 
 METALS = "Li Na K Mg Ca Sr Ba Ti V Cr Mn Fe Co Ni Cu Zn".split()
 NUMBERS = dict(zip(METALS, (3, 11, 19, 12, 20, 38, 56, 22, 23, 24, 25, 26, 27, 28, 29, 30), strict=True))

@@ -1,13 +1,9 @@
 """Real gloo processes give the gradients of one, and a run goes on with another number of them."""
 
 import json
-import sys
-from pathlib import Path
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 import jobs
+import pytest
 from processes import together
 
 

@@ -8,7 +8,6 @@ import torch
 from comma_align import predictor, train
 from comma_align.average import Average
 from comma_align.checkpoint import checkpoints
-from comma_align.config import Run
 from comma_align.dry import dry_run
 from comma_align.errors import AlignError, EmptyError, RunError
 from comma_align.loop import Loop, Place
@@ -16,26 +15,7 @@ from comma_align.precision import Scaling
 from comma_align.source import drawn, open_source
 from comma_encoders import folder as model_folder
 from comma_encoders.errors import MissingDependencyError
-
-
-def settings(data, **changes):
-    given = {
-        "name": "tiny",
-        "data": str(data),
-        "modalities": ("structure", "text", "composition"),
-        "encoders": {
-            "structure": {"width": 16, "layers": 1},
-            "text": {"width": 16, "heads": 2},
-            "composition": {"width": 16},
-        },
-        "dim": 16,
-        "epochs": 6,
-        "batch_size": 8,
-        "validate_every": 3,
-        "checkpoint_every": 2,
-        "augmentation": {"structure": 1.0, "text": 1.0},
-    }
-    return Run(**(given | changes))
+from tiny_run import settings
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -337,6 +317,24 @@ def test_a_dry_run_says_what_would_be_done_and_leaves_nothing(data, tmp_path):
 def test_a_tracker_that_is_not_there_is_named(data, tmp_path):
     with pytest.raises(MissingDependencyError, match="comma-align\\[tensorboard\\]"):
         train.train(settings(data, trackers=("nowhere",)), data, tmp_path / "run", quiet=True)
+
+
+def test_a_tracker_without_its_package_is_named(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("accelerate.tracking.get_available_trackers", list)
+    with pytest.raises(MissingDependencyError, match="tensorboard are asked for, there: none"):
+        train.train(settings(data, trackers=("tensorboard",)), data, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_tensorboard_gets_every_step(data, tmp_path):
+    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    train.train(settings(data, epochs=2, trackers=("tensorboard",)), data, tmp_path / "run", quiet=True)
+    logged = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    losses = [entry["loss"] for entry in logged if "loss" in entry]
+    (events,) = (tmp_path / "run").rglob("events.out.tfevents*")
+    found = reading.EventAccumulator(str(events))
+    found.Reload()
+    assert [event.value for event in found.Scalars("align/loss")] == pytest.approx(losses, rel=1e-6)
 
 
 def test_a_variation_that_is_not_known_is_refused(data, tmp_path):

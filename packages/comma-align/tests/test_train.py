@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from comma_align import checkpoint, train
-from comma_align.config import Run
 from comma_align.errors import DivergedError, EmptyError, RunError
 from comma_align.loop import Loop, Place
 from comma_align.source import drawn, open_source
@@ -19,26 +18,7 @@ from comma_data.errors import DataError
 from comma_data.shards import ShardSet
 from comma_data.writer import Description, write
 from comma_encoders import folder as model_folder
-
-
-def settings(data, **changes):
-    given = {
-        "name": "tiny",
-        "data": str(data),
-        "modalities": ("structure", "text", "composition"),
-        "encoders": {
-            "structure": {"width": 16, "layers": 1},
-            "text": {"width": 16, "heads": 2},
-            "composition": {"width": 16},
-        },
-        "dim": 16,
-        "epochs": 6,
-        "batch_size": 8,
-        "validate_every": 3,
-        "checkpoint_every": 2,
-        "augmentation": {"structure": 1.0, "text": 1.0},
-    }
-    return Run(**(given | changes))
+from tiny_run import settings
 
 
 def quick(data, **changes):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -67,6 +68,15 @@ class Stage(Protocol):
 
     def validate(self) -> Score:
         """Score the weights on the validation fold."""
+        ...
+
+    @property
+    def leaves(self) -> str:
+        """Name of the folder that a run leaves when this was its last stage."""
+        ...
+
+    def save(self, path: Path, about: Mapping[str, Any]) -> None:
+        """Write that folder, with what is known of the run."""
         ...
 
 

@@ -1,5 +1,6 @@
 """The training run, from top to bottom: data, folder, model, one stage after the other, what is left behind."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,10 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from comma_encoders import folder as model_folder
 from comma_encoders.errors import MissingDependencyError
 from comma_encoders.model import AlignedModel
 
-from comma_align import checkpoint, folder, predictor
+from comma_align import checkpoint, folder
 from comma_align.config import Run
 from comma_align.loop import Loop, Place
 from comma_align.recall import Row, as_json, rows_of
@@ -92,6 +92,8 @@ def prepare(run: Run, data: Path, out: Path, resume: str = "auto") -> Job:
     if accelerator.is_main_process:
         folder.open_run(out, run, resume, folder.about(run, source, data))
     accelerator.wait_for_everyone()
+    if run.trackers:  # some write into the run's folder, which has to be there
+        accelerator.init_trackers(run.name)
     return Job(
         run=run, data=data, out=out, source=source, model=make_model(run).to(accelerator.device),
         accelerator=accelerator,
@@ -110,15 +112,23 @@ def make_model(run: Run) -> AlignedModel:
 def _accelerator(run: Run, out: Path) -> Accelerator:
     """Where to compute; mixed precision is `precision.autocast`, whose state a checkpoint can keep."""
     try:
-        accelerator = Accelerator(log_with=list(run.trackers) or None, project_dir=str(out))
-        if run.trackers:
-            accelerator.init_trackers(run.name)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="`log_with=")  # the error below says it
+            accelerator = Accelerator(log_with=list(run.trackers) or None, project_dir=str(out))
     except (ImportError, ValueError) as error:
-        raise MissingDependencyError(
-            f"trackers: {', '.join(run.trackers)}: {error}. Remedy: pip install 'comma-align[tensorboard]', or the "
-            "package of that tracker; or leave the setting out, metrics.jsonl is written always"
-        ) from error
+        raise MissingDependencyError(_untracked(str(error))) from error
+    # a tracker that accelerate knows, and whose package is missing, is only left out
+    if len(accelerator.log_with) < len(run.trackers):
+        there = ", ".join(map(str, accelerator.log_with)) or "none"
+        raise MissingDependencyError(_untracked(f"{', '.join(run.trackers)} are asked for, there: {there}"))
     return accelerator
+
+
+def _untracked(why: str) -> str:
+    return (
+        f"trackers: {why}. Remedy: pip install 'comma-align[tensorboard]', or the package of that tracker; or leave "
+        "the setting out, metrics.jsonl is written always"
+    )
 
 
 def finish(job: Job, stage: Stage, rows: list[Row], trained: Mapping[str, Any]) -> None:
@@ -126,10 +136,7 @@ def finish(job: Job, stage: Stage, rows: list[Row], trained: Mapping[str, Any]) 
     from comma_align.picture import draw  # noqa: PLC0415  matplotlib takes a second, once, at the end
 
     about = folder.about(job.run, job.source, job.data)
-    if isinstance(stage, Supervised):
-        _put(job.out / folder.PREDICTOR, lambda path: predictor.save(stage.predictor, path, about))
-    else:
-        _put(job.out / folder.MODEL, lambda path: model_folder.save(job.model, path, about))
+    _put(job.out / stage.leaves, lambda path: stage.save(path, about))
     facts = {**trained, "parameters": folder.parameters(job.model)}
     validated = {"validation": as_json(rows)} if rows else {"validation": stage.validate().figures["validation"]}
     folder.write_json(job.out / folder.MANIFEST, {**about, "trained": facts, **validated})

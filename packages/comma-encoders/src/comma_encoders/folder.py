@@ -115,7 +115,7 @@ def _config(name: str, content: Mapping[str, Any], folder: Path) -> Any:
     if unknown:
         raise InputError(f"{folder}: {name} has no setting {unknown[0]!r} in comma-encoders {__version__}; upgrade it")
     stated = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}  # JSON has no tuples
-    config = modality.Config(**stated)
+    config = modality.Config(**{**getattr(modality.Config, "BEFORE", {}), **stated})
     kept = {key: str(folder / Path(str(content[key])).name) for key in modality.files(config)}
     return replace(config, **kept)
 

@@ -1,16 +1,19 @@
 """The stage `align`: vectors of what belongs together come together, those of everything else stay apart."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 from comma_data.sample import Sample
+from comma_encoders import folder as model_folder
 from comma_encoders.imputer import Imputer
 from comma_encoders.model import AlignedModel
 from comma_encoders.types import Embedded
 from torch import Tensor, nn
 
-from comma_align import schedule
+from comma_align import folder, schedule
 from comma_align.config import Run
 from comma_align.diagnostics import diagnose
 from comma_align.gather import gather, gather_rows, rank, sum_gradients
@@ -29,6 +32,7 @@ class Align:
     """Contrastive alignment of the modalities of a model."""
 
     name = "align"
+    leaves = folder.MODEL
 
     def __init__(self, run: Run, source: Source, model: AlignedModel, accelerator: Accelerator) -> None:
         self.run, self.model, self.accelerator = run, model, accelerator
@@ -131,6 +135,10 @@ class Align:
     def figures(self) -> Mapping[str, float]:
         """The temperature."""
         return {"temperature": 1 / self.objective.scale.item()}
+
+    def save(self, path: Path, about: Mapping[str, Any]) -> None:
+        """Write the model."""
+        model_folder.save(self.model, path, about)
 
     def validate(self) -> Score:
         """Recall in both directions of every pair, and signs of collapse."""

@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 from comma_data.sample import Sample
+from comma_encoders import folder as model_folder
 from comma_encoders.batch import collate, group_code
 from comma_encoders.modality import get
 from comma_encoders.model import AlignedModel
 from torch import Tensor, nn
 
-from comma_align import schedule
+from comma_align import folder, schedule
 from comma_align.config import Run
 from comma_align.errors import EmptyError
 from comma_align.gather import rank, sum_gradients, total, world
@@ -44,6 +47,7 @@ class Pretrain:
     """Self-supervised training of the encoders of a model; each has a loss of its own, and none sees another."""
 
     name = "pretrain"
+    leaves = folder.MODEL
 
     def __init__(self, run: Run, source: Source, model: AlignedModel, accelerator: Accelerator) -> None:
         self.run, self.model, self.accelerator = run, model, accelerator
@@ -102,6 +106,10 @@ class Pretrain:
         return {}
 
     @torch.no_grad()
+    def save(self, path: Path, about: Mapping[str, Any]) -> None:
+        """Write the model."""
+        model_folder.save(self.model, path, about)
+
     def validate(self) -> Score:
         """The losses on validation samples, corrupted alike each time."""
         rng = torch.Generator().manual_seed(0)

@@ -1,6 +1,8 @@
 """The stage `supervised`: encoders and a head learn one property, from scratch or from an aligned model."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,7 +11,7 @@ from comma_data.sample import Sample
 from comma_encoders.model import AlignedModel
 from torch import nn
 
-from comma_align import schedule
+from comma_align import folder, predictor, schedule
 from comma_align.config import Run
 from comma_align.errors import EmptyError
 from comma_align.gather import rank, sum_gradients, total
@@ -24,6 +26,7 @@ class Supervised:
     """Training of a predictor."""
 
     name = "supervised"
+    leaves = folder.PREDICTOR
 
     def __init__(self, run: Run, source: Source, model: AlignedModel, accelerator: Accelerator) -> None:
         self.run, self.accelerator = run, accelerator
@@ -73,6 +76,10 @@ class Supervised:
     def figures(self) -> Mapping[str, float]:
         """Nothing more."""
         return {}
+
+    def save(self, path: Path, about: Mapping[str, Any]) -> None:
+        """Write encoders and head."""
+        predictor.save(self.predictor, path, about)
 
     def validate(self) -> Score:
         """Mean absolute error or accuracy on the validation fold."""

@@ -25,6 +25,8 @@ class Config:
     l = 0, 1, 2. The last two see angles; (96, 0, 0) sees distances only."""
     readout: Literal["mean", "sum", "attention"] = "attention"
     """How atoms become one vector; mean and attention do not change with the size of a supercell, sum is extensive."""
+    composition: bool = False
+    """Whether the fractions of the elements are also read as they are, past all rounds of messages."""
     region: float = 0.0
     """Å; after the last round the atoms of each box of about this side are pooled into a super-node, and these exchange
     messages over `far`. 0 for no such round. The boxes begin at the cell's corner: see the deviations in

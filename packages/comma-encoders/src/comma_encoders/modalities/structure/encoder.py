@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from comma_encoders import elements
 from comma_encoders.modalities.structure.config import Config
 from comma_encoders.modalities.structure.density import Channels, density
 from comma_encoders.modalities.structure.geometry import Geometry, geometry, harmonics
@@ -120,6 +121,7 @@ class Encoder(nn.Module):
         self.far = Far(config) if config.region else None
         self.norm = nn.LayerNorm(config.width)
         self.readout = Readout(config.width, config.readout)
+        self.elements = elements.Elements(config.width) if config.composition else None
 
     def atoms(self, inputs: Inputs) -> Float[Tensor, "atoms width"]:
         """One vector an atom, in the order of `numbers`."""
@@ -134,5 +136,11 @@ class Encoder(nn.Module):
 
     def forward(self, inputs: Inputs) -> Float[Tensor, "structures width"]:
         """Encode what `graph.collate` made."""
-        vectors: Tensor = self.readout(self.atoms(inputs), inputs["structure"], int(inputs["count"]))
-        return vectors
+        owner, count = inputs["structure"], int(inputs["count"])
+        vectors: Tensor = self.readout(self.atoms(inputs), owner, count)
+        if self.elements is None:
+            return vectors
+        amounts = vectors.new_zeros(count, elements.COUNT, dtype=torch.float32)
+        amounts.index_put_((owner, inputs["numbers"] - 1), amounts.new_ones(len(owner)), accumulate=True)
+        made_of: Tensor = self.elements(amounts)
+        return vectors + (made_of * amounts.sum(dim=1, keepdim=True) if self.config.readout == "sum" else made_of)

@@ -1,7 +1,8 @@
 """The configuration of the protocol encoder."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 Tuned = Literal["all", "top", "nothing"]
 
@@ -15,6 +16,8 @@ class Config:
     and the tokenizer, and the weights are then its own.
     """
 
+    BEFORE: ClassVar[Mapping[str, Any]] = {"materials": False}
+    """What models were made with that do not state these settings, since they are older."""
     __pydantic_config__ = {"extra": "forbid", "use_attribute_docstrings": True}  # noqa: RUF012  read by pydantic
 
     vocabulary: str = ""
@@ -31,6 +34,8 @@ class Config:
     """A longer step is cut into several."""
     max_steps: int = 32
     """Steps after these are not read."""
+    materials: bool = True
+    """Whether the formulas in a text are also added up to one composition, weighed by moles where those are given."""
     dropout: float = 0.1
     """Share of hidden channels left out in training."""
     pretrained: str = ""

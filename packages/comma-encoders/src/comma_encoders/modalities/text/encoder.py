@@ -3,6 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from comma_encoders.elements import Elements
 from comma_encoders.errors import UsageError
 from comma_encoders.modalities.text.config import Config
 from comma_encoders.modalities.text.layers import Layout, Transformer, layout, means, positions
@@ -54,6 +55,7 @@ class Encoder(nn.Module):
         self.steps = Transformer(
             width=config.width, heads=config.heads, layers=config.step_layers, dropout=config.dropout
         )
+        self.elements = Elements(config.width) if config.materials else None
 
     def states(self, inputs: Inputs) -> Float[Tensor, "places width"]:
         """One vector for each place of `ids`, for a loss or an explanation by tokens; those of padding mean nothing."""
@@ -66,4 +68,5 @@ class Encoder(nn.Module):
         steps = means(self.states(inputs), places)
         places = layout(inputs["row_blocks"], inputs["row_lengths"])
         h = steps[inputs["rows"]] + self.place(positions(places, steps.device))
-        return means(self.steps(h, places), places)[inputs["order"]]
+        read = means(self.steps(h, places), places)[inputs["order"]]
+        return read if self.elements is None else read + self.elements(inputs["amounts"])

@@ -7,10 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from comma_encoders import elements
 from comma_encoders.errors import InputError
 from comma_encoders.modalities.text import pretrained
 from comma_encoders.modalities.text.buckets import Block, blocks
 from comma_encoders.modalities.text.config import Config
+from comma_encoders.modalities.text.materials import amounts
 from comma_encoders.modalities.text.tokenizer import Token, tokenizer_of
 
 Step = tuple[Token, ...]
@@ -63,6 +65,15 @@ def _quantities(steps: Sequence[Step], cut: Sequence[Block]) -> dict[str, Tensor
     }
 
 
+def _amounts(values: Sequence[Sequence[str]]) -> Tensor:
+    """Elements of the materials that each protocol names, a row each."""
+    out = torch.zeros(len(values), elements.COUNT)
+    for row, steps in enumerate(values):
+        for column, amount in amounts(steps).items():
+            out[row, column] = amount
+    return out
+
+
 def collate(values: Sequence[Any], config: Config) -> dict[str, Tensor]:
     """Tokens of the distinct steps, and the steps of each protocol, both in blocks of about equal length.
 
@@ -71,7 +82,7 @@ def collate(values: Sequence[Any], config: Config) -> dict[str, Tensor]:
         (steps,); `blocks` (blocks, 3): steps, places of each, shortest. `valued` (values,) the places of tokens with a
         value; `magnitudes` (values,) float32 and `kinds` (values,), see `quantities`. `rows` (protocol places,) the
         steps of the protocols, `row_lengths` and `row_blocks` likewise; `order` (protocols,) where each protocol of
-        `values` stands among them.
+        `values` stands among them; `amounts` (protocols, 118) float32, the elements of the materials that each names.
 
     Raises:
         InputError: a value that is no protocol; the message gives its place in the list.
@@ -98,4 +109,5 @@ def collate(values: Sequence[Any], config: Config) -> dict[str, Tensor]:
         "row_lengths": torch.tensor([len(row) for row in rows]),
         "row_blocks": torch.tensor(row_cut),
         "order": torch.tensor(order),
+        "amounts": _amounts(values),
     }

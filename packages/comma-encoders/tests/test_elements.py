@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+import torch
+from comma_encoders.elements import COUNT, VOLATILE, features
+from comma_encoders.modalities.text.formulas import ELEMENTS
+from comma_encoders.modalities.text.materials import amounts
+from comma_encoders.modality import get
+from hypothesis import given
+from hypothesis import strategies as st
+
+some = st.dictionaries(st.integers(0, COUNT - 1), st.floats(0.01, 100), min_size=1, max_size=6)
+
+
+def row(found):
+    out = torch.zeros(1, COUNT)
+    for column, amount in found.items():
+        out[0, column] = amount
+    return out
+
+
+def read(*steps):
+    return {ELEMENTS[column]: amount for column, amount in amounts(steps).items()}
+
+
+@given(some, st.floats(0.1, 10))
+def test_only_ratios_count(found, factor):
+    assert torch.allclose(features(row(found)), features(factor * row(found)), atol=1e-6)
+
+
+@given(some)
+def test_squares_are_fractions(found):
+    whole, kept = features(row(found)).square().split(COUNT, dim=1)
+    assert whole.sum() == pytest.approx(1, abs=1e-5)
+    assert float(kept.sum()) == pytest.approx(1, abs=1e-5) or not kept.any()
+    assert not kept[0, [z - 1 for z in VOLATILE]].any()
+
+
+def test_without_elements_all_is_zero():
+    assert not features(torch.zeros(2, COUNT)).any()
+
+
+@pytest.mark.parametrize(
+    ("steps", "elements"),
+    [
+        (("Mixed Li2CO3 and Fe2O3.",), {"Li": 2, "C": 1, "O": 6, "Fe": 2}),
+        (("Mixed 0.5 mol Li2CO3 and 2 mol of FeO.",), {"Li": 1, "C": 0.5, "O": 3.5, "Fe": 2}),
+        (("Start from TiO2.", "Amounts: 2 mmol TiO2."), {"Ti": 0.002, "O": 0.004}),
+        (("Li1-xCoO2 was ground.",), {"Li": 1, "Co": 1, "O": 2}),
+        (("Heated at 850 °C for 5 h.",), {}),
+        (("Heated [compound] at 850 K.",), {}),
+        (("10 h in N2",), {"N": 2}),
+    ],
+)
+def test_materials_of_a_protocol(steps, elements):
+    assert read(*steps) == pytest.approx(elements)
+
+
+def test_a_crystal_and_a_text_of_its_formula_are_made_of_the_same():
+    text = get("text").collate([("Mixed 1 mol SrO and 1 mol TiO2.",)], get("text").Config())["amounts"]
+    crystal = row({37: 1, 21: 1, 7: 3})
+    assert torch.allclose(features(text), features(crystal))
+
+
+def test_a_crystal_can_be_read_past_the_messages():
+    kind = get("structure")
+    config = kind.Config(composition=True)
+    encoder = kind.Encoder(config)
+    batch = kind.collate([kind.example(np.random.default_rng(seed)) for seed in (0, 1)], config)
+    encoder(batch).sum().backward()
+    assert encoder.elements.network[0].weight.grad.any()
+
+
+def test_a_text_model_that_does_not_state_it_was_made_without():
+    config = get("text").Config(**get("text").Config.BEFORE)
+    assert get("text").Encoder(config).elements is None
