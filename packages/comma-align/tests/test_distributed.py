@@ -39,6 +39,7 @@ def trained(tmp_path, data, world, out, stop=0, **changes):
     return codes, [entry["loss"] for entry in map(json.loads, lines) if "loss" in entry]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_other_numbers_of_processes(data, tmp_path):
     codes, whole = trained(tmp_path, data, 1, "whole")
     assert codes == [0]
@@ -49,6 +50,7 @@ def test_a_run_goes_on_with_other_numbers_of_processes(data, tmp_path):
     assert losses == pytest.approx(whole, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["supervised", "pretrain"])
 def test_the_other_stages_run_on_two_processes(data, tmp_path, stage):
     changes = {"stages": [stage], "supervised": {"target": "length", "epochs": 3}, "pretrain": {"epochs": 3}}
@@ -59,6 +61,7 @@ def test_the_other_stages_run_on_two_processes(data, tmp_path, stage):
         assert two[1] == pytest.approx(one[1], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_process_that_has_no_sample_of_a_batch_changes_nothing(data, tmp_path):
     one, three = (trained(tmp_path, data, world, f"few-{world}", batch_size=2, epochs=2) for world in (1, 3))
     assert (one[0], three[0]) == ([0], [0] * 3)

@@ -162,6 +162,7 @@ def test_reliability_counts_less_until_the_curriculum_is_over(data, tmp_path):
     assert at == [[0.25], pytest.approx([0.25 + 0.75 * (half // 2) / half]), [1.0], [1.0]]
 
 
+@pytest.mark.slow
 def test_an_imputer_learns_beside_the_alignment_and_changes_nothing_of_it(data, tmp_path):
     run = settings(data, epochs=30, imputer=1.0, optimizer={"head_lr": 5e-3})
     train.train(run, data, tmp_path / "with", quiet=True)

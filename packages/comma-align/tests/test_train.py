@@ -151,6 +151,7 @@ def wait_for_steps(out, steps, job):
     raise AssertionError(f"the job ended early: {job.poll()} {job.stderr.read() if job.poll() is not None else ''}")
 
 
+@pytest.mark.slow
 def test_a_run_that_was_asked_to_stop_and_then_killed_goes_on_bit_for_bit(data, tmp_path):
     run = settings(data, epochs=60)
     train.train(run, data, tmp_path / "whole", quiet=True)
