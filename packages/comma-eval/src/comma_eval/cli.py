@@ -1,11 +1,12 @@
 """`comma eval`: one command a task; they share their options."""
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from comma_eval.options import Options, task_command
 
 if TYPE_CHECKING:
     from comma_eval.task import Report, Task
@@ -15,67 +16,21 @@ app = typer.Typer(no_args_is_help=True)
 WIDTH = 160
 """Columns of a table that is written into a file or a pipe."""
 
-ModelOption = Annotated[
-    Path | None, typer.Argument(help="Run folder or model folder. Default: the newest under runs/.")
-]
-DataOption = Annotated[Path | None, typer.Option("--data", help="Data set. Default: the one that the model names.")]
-FoldOption = Annotated[str, typer.Option("--fold", help="test, or validation for choices.")]
-TestFoldOption = Annotated[
-    int | None, typer.Option("--test-fold", help="0 to 4. Default: the one that the model names, or 0.")
-]
-BaselinesOption = Annotated[bool, typer.Option("--baselines-only", help="Score no model; needs --data.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-OutOption = Annotated[Path | None, typer.Option("--out", help="Also write the report here: .json or .md.")]
-ItemsOption = Annotated[
-    Path | None, typer.Option("--items", help="Keep every single answer here, as Parquet, for `comma eval compare`.")
-]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What is said on the command line of every task."""
-
-    model: Path | None
-    data: Path | None
-    fold: str
-    test_fold: int | None
-    baselines_only: bool
-    json: bool
-    out: Path | None
-    items: Path | None
-
 
 @app.callback()
 def main() -> None:
     """Score a model beside what it has to beat."""
 
 
-@app.command()
+@task_command(app)
 def synthesis(
-    model: ModelOption = None,
     *,
     view: Annotated[str, typer.Option(help="precursors, amounts, masked or operations.")] = "precursors",
-    data: DataOption = None,
-    fold: FoldOption = "test",
-    test_fold: TestFoldOption = None,
-    baselines_only: BaselinesOption = False,
-    json: JsonOption = False,
-    out: OutOption = None,
-    items: ItemsOption = None,
+    options: Options,
 ) -> None:
     """Find the protocol of an unseen material by its structure, and the structure by its protocol."""
     from comma_eval.tasks.synthesis import Synthesis
 
-    options = Options(
-        model=model,
-        data=data,
-        fold=fold,
-        test_fold=test_fold,
-        baselines_only=baselines_only,
-        json=json,
-        out=out,
-        items=items,
-    )
     ask(Synthesis(view=view), options)
 
 
