@@ -19,24 +19,25 @@ from comma_data.split import FOLDS
 from comma_eval.metrics import mean_interval
 
 from benchmarks.losses_ablation.features import features, parts
-from benchmarks.losses_ablation.training import Trained, train
+from benchmarks.losses_ablation.training import Trained, Variant, train
 from benchmarks.results_form import row, write_result
 
 CHAIN = ("chain:structure-text-xrd",)
-VARIANTS: Mapping[str, Objective] = {
-    "infonce, all pairs": Objective(),
-    "infonce, chain": Objective(pairs=CHAIN),
-    "infonce, star": Objective(pairs=("star:structure",)),
-    "infonce, fixed temperature": Objective(learn_temperature=False),
-    "infonce, 31 negatives": Objective(negatives=31),
-    "clip, all pairs": Objective(kind="clip"),
-    "sigmoid, all pairs": Objective(kind="sigmoid"),
-    "max_margin, all pairs": Objective(kind="max_margin"),
-    "no_negatives, all pairs": Objective(kind="no_negatives"),
-    "cmc, chain": Objective(kind="cmc", pairs=CHAIN),
-    "cmc_literal, chain": Objective(kind="cmc_literal", pairs=CHAIN),
-    "cmc_literal, chain, third term x 5": Objective(
-        kind="cmc_literal", pairs=CHAIN, pair_weights={"structure-xrd": 5.0}
+VARIANTS: Mapping[str, Variant] = {
+    "infonce, all pairs": Variant(),
+    "infonce, chain": Variant(objective=Objective(pairs=CHAIN)),
+    "infonce, star": Variant(objective=Objective(pairs=("star:structure",))),
+    "infonce, fixed temperature": Variant(objective=Objective(learn_temperature=False)),
+    "infonce, one head for all": Variant(shared_head=True),
+    "infonce, 31 negatives": Variant(objective=Objective(negatives=31)),
+    "clip, all pairs": Variant(objective=Objective(kind="clip")),
+    "sigmoid, all pairs": Variant(objective=Objective(kind="sigmoid")),
+    "max_margin, all pairs": Variant(objective=Objective(kind="max_margin")),
+    "no_negatives, all pairs": Variant(objective=Objective(kind="no_negatives")),
+    "cmc, chain": Variant(objective=Objective(kind="cmc", pairs=CHAIN)),
+    "cmc_literal, chain": Variant(objective=Objective(kind="cmc_literal", pairs=CHAIN)),
+    "cmc_literal, chain, third term x 5": Variant(
+        objective=Objective(kind="cmc_literal", pairs=CHAIN, pair_weights={"structure-xrd": 5.0})
     ),
 }
 """What is compared; nothing was tuned for any of them."""
@@ -52,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     start = time.monotonic()
     of = features(asked.data)
     rows: list[dict[str, Any]] = []
-    for name, options in VARIANTS.items():
-        found = [train(of, parts(of, fold), options, seed=fold) for fold in range(FOLDS)]
+    for name, variant in VARIANTS.items():
+        found = [train(of, parts(of, fold), variant, seed=fold) for fold in range(FOLDS)]
         rows += _rows(name, found)
         print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     path = write_result(

@@ -1,7 +1,7 @@
 """Heads on fixed features, under one objective."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from comma_align.diagnostics import alignment, effective_rank
 from comma_align.objective import Alignment
 from comma_align.pairs import chosen
 from comma_encoders.batch import group_code
-from comma_encoders.head import Head
+from comma_encoders.head import SHARED, Head, shared
 from comma_encoders.retrieval import hits_within, ranks, same_group, similarity
 from comma_encoders.types import Embedded
 from torch import Tensor, nn
@@ -19,6 +19,15 @@ from torch.nn import functional
 from benchmarks.losses_ablation.features import MODALITIES, Features
 
 DIM, BATCH, STEPS, RATE = 64, 256, 200, 2e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """What is trained."""
+
+    objective: Objective = field(default_factory=Objective)
+    shared_head: bool = False
+    """One head for all modalities, behind a linear map of each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +48,12 @@ class Trained:
     """Mean squared distance of structures and their protocols."""
 
 
-def train(of: Features, places: Mapping[str, Mapping[str, np.ndarray]], options: Objective, seed: int) -> Trained:
+def train(of: Features, places: Mapping[str, Mapping[str, np.ndarray]], variant: Variant, seed: int) -> Trained:
     """Train heads on the training part and score them on the test part."""
     torch.manual_seed(seed)
     known, scale = places["train"], _scales(of, places["train"])
-    heads = nn.ModuleDict({m: Head(of.x[m].shape[1], DIM) for m in MODALITIES})
+    widths, options = {m: of.x[m].shape[1] for m in MODALITIES}, variant.objective
+    heads = nn.ModuleDict(shared(widths, DIM) if variant.shared_head else {m: Head(w, DIM) for m, w in widths.items()})
     objective = Alignment(chosen(options.pairs, MODALITIES), options)
     optimizer = torch.optim.AdamW([*heads.parameters(), *objective.parameters()], lr=RATE, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=STEPS, pct_start=0.1)
@@ -51,7 +61,7 @@ def train(of: Features, places: Mapping[str, Mapping[str, np.ndarray]], options:
     rng = np.random.default_rng(seed)
     for _ in range(STEPS):
         batch = _drawn(of, known, rng)
-        found = {m: Embedded(z=_z(heads[m], of.x[m][i], scale[m]), rows=rows) for m, (i, rows) in batch.items()}
+        found = {m: Embedded(z=_z(heads, m, of.x[m][i], scale), rows=rows) for m, (i, rows) in batch.items()}
         materials = torch.from_numpy(batch_materials(of, batch))
         loss = objective(found, {name: codes[materials] for name, codes in groups.items()}).total
         optimizer.zero_grad()
@@ -67,8 +77,10 @@ def _scales(of: Features, known: Mapping[str, np.ndarray]) -> dict[str, tuple[Te
     return {m: (of.x[m][i].mean(dim=0), of.x[m][i].std(dim=0) + 1e-3) for m, i in known.items()}
 
 
-def _z(head: nn.Module, x: Tensor, scale: tuple[Tensor, Tensor]) -> Tensor:
-    return functional.normalize(head(((x - scale[0]) / scale[1]).clamp(-5, 5)), dim=1)
+def _z(heads: nn.ModuleDict, modality: str, x: Tensor, scale: Mapping[str, tuple[Tensor, Tensor]]) -> Tensor:
+    mean, deviation = scale[modality]
+    h = heads[modality](((x - mean) / deviation).clamp(-5, 5))
+    return functional.normalize(heads[SHARED](h) if SHARED in heads else h, dim=1)
 
 
 def _groups(of: Features) -> dict[str, Tensor]:
@@ -100,7 +112,7 @@ def _scored(
     of: Features, places: Mapping[str, np.ndarray], heads: nn.ModuleDict, scale: Mapping[str, tuple[Tensor, Tensor]]
 ) -> Trained:
     heads.eval()
-    z = {m: _z(heads[m], of.x[m][i], scale[m]) for m, i in places.items()}
+    z = {m: _z(heads, m, of.x[m][i], scale) for m, i in places.items()}
     formulas = {m: [of.formulas[int(of.owner[m][i])] for i in where] for m, where in places.items()}
     materials = {m: [str(int(of.owner[m][i])) for i in where] for m, where in places.items()}
     hits, queries, chance = {}, {}, {}
