@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from comma_data.protocol import VIEWS, with_view
 from comma_data.sample import Sample
 from comma_eval.tasks.pool import pools
@@ -43,3 +45,38 @@ def test_a_formula_that_lacks_a_side_is_left_out(make_perovskite):
 def test_a_text_without_a_record_stands_for_itself():
     sample = Sample(id="a", fields={"structure": (1,), "text": (("Mix.",), ("Heat.",))}, groups={"formula": "A"})
     assert len(pools([sample]).protocols.samples) == 2
+
+
+def test_texts_without_records_are_told_apart():
+    samples = [
+        Sample(
+            id="a",
+            fields={"structure": (1,), "text": (("Mix.",), ("Heat.",))},
+            groups={"formula": "A"},
+            annotations={"text": (None, None)},
+        )
+    ]
+    assert len(set(pools(samples).protocols.names)) == 2
+
+
+def test_a_protocol_with_operations_stands_for_its_formula(make_perovskite):
+    sample = make_perovskite("Ba", "Ti", recipes=9)
+    with_one = {
+        **sample.annotations,
+        "text": tuple(
+            replace(record, operations=record.operations if number == 4 else ())
+            for number, record in enumerate(sample.annotations["text"])
+        ),
+    }
+    for view in VIEWS:
+        told = with_view(replace(sample, annotations=with_one), view)
+        pool = pools([told])
+        assert pool.gallery_operated.tolist() == [True]
+        assert pool.operated.sum() == 1
+        assert any("1100 °C" in step for step in pool.gallery.samples[0].fields["text"][0])
+
+
+def test_one_structure_stands_for_its_formula(perovskites):
+    pool = pools(perovskites)
+    assert pool.stands.sum() == 64
+    assert len({group for group, stands in zip(pool.structures.groups, pool.stands, strict=True) if stands}) == 64

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
+ViewOption = Annotated[str, typer.Option("--view", help="precursors, amounts, masked or operations.")]
 WIDTH = 160
 """Columns of a table that is written into a file or a pipe."""
 
@@ -25,13 +26,14 @@ def main() -> None:
 @task_command(app)
 def synthesis(
     *,
-    view: Annotated[str, typer.Option(help="precursors, amounts, masked or operations.")] = "precursors",
+    view: ViewOption = "precursors",
+    pool: Annotated[str, typer.Option(help="open, elements, cations, nearest, or all of these.")] = "open",
     options: Options,
 ) -> None:
     """Find the protocol of an unseen material by its structure, and the structure by its protocol."""
     from comma_eval.tasks.synthesis import Synthesis
 
-    ask(Synthesis(view=view), options)
+    ask(Synthesis(view=view, pool=pool), options)
 
 
 def ask(task: "Task[Any]", options: Options) -> None:

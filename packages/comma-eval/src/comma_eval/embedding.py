@@ -1,7 +1,7 @@
 """An embedder as a scorer: the similarity of two samples is the dot product of their vectors."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -19,6 +19,10 @@ class EmbeddingScorer:
     """Scores by dot product of an embedder's vectors: the cosine, where those are unit vectors."""
 
     embedder: Embedder
+    _kept: dict[int, tuple[Sequence[Sample], Float[Tensor, "samples dim"]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """Vectors of the tuples of samples that were scored: one side stands in several questions, and is embedded once."""
 
     def score(self, queries: Sequence[Sample], gallery: Sequence[Sample]) -> Float[np.ndarray, "q g"]:
         """Embed both sides and compare all pairs.
@@ -29,6 +33,14 @@ class EmbeddingScorer:
         return similarity(self._vectors(queries), self._vectors(gallery)).numpy()
 
     def _vectors(self, samples: Sequence[Sample]) -> Float[Tensor, "samples dim"]:
+        """One vector a sample, in the order of the samples; those of a tuple, which cannot change, are kept."""
+        if not isinstance(samples, tuple):
+            return self._embedded(samples)
+        if id(samples) not in self._kept:
+            self._kept[id(samples)] = (samples, self._embedded(samples))  # the samples too, so that the id stays theirs
+        return self._kept[id(samples)][1]
+
+    def _embedded(self, samples: Sequence[Sample]) -> Float[Tensor, "samples dim"]:
         """One vector a sample, in the order of the samples."""
         (modality,) = {name for sample in samples for name in sample.fields}
         with torch.no_grad():

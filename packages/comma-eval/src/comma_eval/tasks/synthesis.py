@@ -2,42 +2,44 @@
 
 Queries and gallery come from formulas that no training sample has; any known protocol of a formula answers its
 structures. Protocols carry no polymorph label, so polymorphs of one formula are equally right.
+
+In the open gallery the elements decide nearly everything. The hard pools ask among formulas that the elements, or the
+cations, do not tell apart, and among the 20 of nearest composition (`neighbourhoods`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 
-import numpy as np
 from comma_data.protocol import VIEWS, with_view
 from comma_data.sample import Sample
-from comma_encoders.retrieval import Recall, recall, same_group
-from jaxtyping import Float
 
-from comma_eval.baselines import composition
+from comma_eval.baselines import composition, nearest_recipes
 from comma_eval.baselines.amounts import ElementAmounts, gives_amounts
 from comma_eval.baselines.chance import Chance
 from comma_eval.baselines.element_overlap import ElementOverlap
 from comma_eval.embedding import EmbeddingScorer
 from comma_eval.errors import EmptyTaskError, UsageError
-from comma_eval.metrics import mean_interval, paired_difference, row
 from comma_eval.task import Embedder, Item, Needs, Report, Row, Scorer
-from comma_eval.tasks.pool import Pools, Side, pools
-
-KS = (1, 5, 10)
+from comma_eval.tasks.pool import Pools, pools
+from comma_eval.tasks.search import refuse_taken, rows_and_items, scores_of
+from comma_eval.tasks.synthesis_pools import ALL, POOLS, directions
 
 
 @dataclass(frozen=True, kw_only=True)
 class Synthesis:
-    """Structure -> protocol against one protocol a formula; protocol -> structure against every structure."""
+    """Structure -> protocol against one protocol a formula; protocol -> structure against structures."""
 
     view: str = "precursors"
     """How the protocols are told: `precursors`, `amounts`, `masked` or `operations`."""
+    pool: str = "open"
+    """What is searched: `open` everything, `elements`, `cations`, `nearest`, or `all` of these one by one."""
 
     def __post_init__(self) -> None:
-        """Refuse a view that does not exist."""
+        """Refuse a view or pool that does not exist."""
         if self.view not in VIEWS:
             raise UsageError(f"unknown view {self.view!r}; known: {', '.join(VIEWS)}")
+        if self.pool not in (*POOLS, ALL):
+            raise UsageError(f"unknown pool {self.pool!r}; known: {', '.join((*POOLS, ALL))}")
 
     @property
     def needs(self) -> Needs:
@@ -53,11 +55,11 @@ class Synthesis:
 
         Args:
             models: name -> scorer.
-            train: what the composition model learns from; the other baselines learn nothing.
+            train: what the composition model and the nearest recipes learn from; the others learn nothing.
             test: samples of the held-out formulas.
 
         Raises:
-            EmptyTaskError: no formula of `test` has both a structure and a protocol.
+            EmptyTaskError: no formula of `test` has both a structure and a protocol, or none has a rival in the pool.
             UsageError: a model is called as a baseline is.
         """
         pool = pools([with_view(sample, self.view) for sample in test])
@@ -67,26 +69,25 @@ class Synthesis:
                 "build a data set that joins the two (`comma data build`), or choose another view"
             )
         lines = baselines([with_view(sample, self.view) for sample in train], pool)
-        if taken := sorted(models.keys() & lines.keys()):
-            raise UsageError(f"a model cannot be called {taken[0]!r}: that is a baseline's name; rename its folder")
+        refuse_taken(models, lines)
         rows: list[Row] = []
         items: list[Item] = []
-        for name, (queries, gallery) in directions(pool).items():
-            labels = {"direction": name, "view": self.view}
-            theirs, ours = (_results(scorers, queries, gallery) for scorers in (lines, models))
-            rows += _sizes(labels, queries, gallery)
-            rows += _figures(labels, {**theirs, **ours}, queries.groups)
-            rows += _differences(labels, ours, theirs, queries.groups)
-            items += _items(labels, {**theirs, **ours}, queries)
-        return Report(task="synthesis", rows=tuple(rows), facts={"view": self.view}, items=tuple(items))
-
-
-def directions(pool: Pools) -> dict[str, tuple[Side, Side]]:
-    """Name -> queries and gallery."""
-    return {
-        "structure -> protocol": (pool.structures, pool.gallery),
-        "protocol -> structure": (pool.protocols, pool.structures),
-    }
+        for direction in directions(pool, self.view):
+            ours, theirs = (scores_of(scorers, direction.queries, direction.gallery) for scorers in (models, lines))
+            for name in POOLS if self.pool == ALL else (self.pool,):
+                search = direction.within(name)
+                if search.asked.any():
+                    told, single = rows_and_items(search, ours, theirs)
+                    rows, items = rows + told, items + single
+        if not rows:
+            raise EmptyTaskError(
+                f"no formula of the {len(pool.gallery.samples)} has a rival in the pool {self.pool!r}: "
+                "ask a larger data set, or another pool"
+            )
+        asked = {row.labels["pool"] for row in rows}
+        idle = [name for name in POOLS if self.pool == ALL and name not in asked]
+        facts = {"view": self.view, **({"pools in which no formula has a rival": ", ".join(idle)} if idle else {})}
+        return Report(task="synthesis", rows=tuple(rows), facts=facts, items=tuple(items))
 
 
 def baselines(train: Sequence[Sample], pool: Pools) -> dict[str, Scorer]:
@@ -96,52 +97,6 @@ def baselines(train: Sequence[Sample], pool: Pools) -> dict[str, Scorer]:
         "chance": Chance(),
         "element overlap": ElementOverlap(),
         **(amounts if gives_amounts(pool.gallery.samples) else {}),
+        "nearest recipes": nearest_recipes.fit(train),
         "composition MLP": EmbeddingScorer(embedder=composition.fit(train)),
     }
-
-
-def _sizes(labels: Mapping[str, str], queries: Side, gallery: Side) -> Iterator[Row]:
-    formulas = len(set(queries.groups))
-    sizes = {"queries": len(queries.samples), "formulas": formulas, "pool": len(gallery.samples)}
-    for metric, size in sizes.items():
-        yield Row(labels=labels, metric=metric, value=float(size), low=None, high=None, n=formulas)
-
-
-def _results(scorers: Mapping[str, Scorer], queries: Side, gallery: Side) -> dict[str, Recall]:
-    relevant = same_group(queries.groups, gallery.groups)
-    return {
-        model: recall(scorer.score(queries.samples, gallery.samples), relevant, KS) for model, scorer in scorers.items()
-    }
-
-
-def _figures(labels: Mapping[str, str], results: Mapping[str, Recall], groups: Sequence[str]) -> Iterator[Row]:
-    """Recall at k and MRR of every model with intervals over formulas, and how many queries were tied."""
-    for model, result in results.items():
-        who = {**labels, "model": model}
-        for metric, values in _values(result).items():
-            yield row(who, metric, mean_interval(values, groups))
-        yield Row(labels=who, metric="tied", value=float(result.ties), low=None, high=None, n=result.queries)
-
-
-def _differences(
-    labels: Mapping[str, str], models: Mapping[str, Recall], lines: Mapping[str, Recall], groups: Sequence[str]
-) -> Iterator[Row]:
-    """Paired differences of every model from every baseline."""
-    for (model, ours), (line, theirs) in product(models.items(), lines.items()):
-        for metric, values in _values(ours).items():
-            found = paired_difference(values, _values(theirs)[metric], groups)
-            yield row({**labels, "model": model, "against": line}, metric, found)
-
-
-def _items(labels: Mapping[str, str], results: Mapping[str, Recall], queries: Side) -> Iterator[Item]:
-    for model, result in results.items():
-        for metric, values in _values(result).items():
-            for sample, group, value in zip(queries.samples, queries.groups, values, strict=True):
-                yield Item(
-                    labels={**labels, "model": model}, item=sample.id, group=group, metric=metric, value=float(value)
-                )
-
-
-def _values(result: Recall) -> dict[str, Float[np.ndarray, " q"]]:
-    """Metric -> value of each query."""
-    return {**{f"R@{k}": hits for k, hits in result.hits.items()}, "MRR": result.reciprocal}
