@@ -11,6 +11,8 @@ from comma_eval.task import Report, Row
 MODEL = "model"
 AGAINST = "against"
 WHO = (MODEL, AGAINST)
+WORDS = (*WHO, "question", "metric")
+"""Columns of words, which stand to the left."""
 SELF_EVIDENT = ("direction", "target")
 """Labels whose value says what it is."""
 
@@ -39,12 +41,12 @@ def question(labels: Mapping[str, str]) -> dict[str, str]:
 
 def tables(report: Report) -> tuple[Table, ...]:
     """For a terminal."""
-    return tuple(_table(grid) for grid in grids(report))
+    return tuple(table(grid) for grid in grids(report))
 
 
 def markdown(report: Report) -> str:
     """For a README or an issue."""
-    return "\n\n".join(_markdown(grid) for grid in grids(report)) + "\n"
+    return "\n\n".join(markdown_of(grid) for grid in grids(report)) + "\n"
 
 
 def cell(row: Row) -> str:
@@ -85,17 +87,19 @@ def _line(key: tuple[str, ...], cells: Mapping[str, str], metrics: Sequence[str]
     return key + tuple(cells.get(metric, "") for metric in metrics)
 
 
-def _table(grid: Grid) -> Table:
-    table = Table(title=grid.title, title_justify="left", box=box.SIMPLE)
+def table(grid: Grid) -> Table:
+    """For a terminal; figures stand to the right."""
+    drawn = Table(title=grid.title, title_justify="left", box=box.SIMPLE)
     for number, name in enumerate(grid.header):
-        table.add_column(name, justify="left" if name in (MODEL, AGAINST) else "right", no_wrap=number == 0)
+        drawn.add_column(name, justify="left" if name in WORDS else "right", no_wrap=number == 0)
     for line in grid.lines:
-        table.add_row(*line)
-    return table
+        drawn.add_row(*line)
+    return drawn
 
 
-def _markdown(grid: Grid) -> str:
-    rule = tuple("---" if name in (MODEL, AGAINST) else "---:" for name in grid.header)
+def markdown_of(grid: Grid) -> str:
+    """One table in Markdown."""
+    rule = tuple("---" if name in WORDS else "---:" for name in grid.header)
     return "\n".join(
         [f"**{grid.title}**", "", *("| " + " | ".join(line) + " |" for line in (grid.header, rule, *grid.lines))]
     )
