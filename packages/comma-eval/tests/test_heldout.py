@@ -26,5 +26,18 @@ def test_a_doi_that_a_held_out_formula_shares_is_not_learnt_from(data_set):
 
 
 def test_an_unknown_part_is_named(data_set):
-    with pytest.raises(UsageError, match="unknown fold 'train'; known: test, validation"):
+    with pytest.raises(UsageError, match="unknown fold 'train'; known: test, validation, all"):
         held_out(ShardSet(data_set), Split(test_fold=0), "train", PAIRS)
+
+
+def test_all_are_asked_and_none_learnt_from(data_set):
+    shards = ShardSet(data_set)
+    parts = held_out(shards, Split(test_fold=0), "all", PAIRS)
+    assert [sample.id for sample in parts.test] == [row.id for row in shards.rows]
+    assert parts.train == ()
+
+
+def test_who_learns_nothing_gets_no_training_samples(data_set):
+    parts = held_out(ShardSet(data_set), Split(test_fold=0), "test", Needs(train=None, test=frozenset()))
+    assert parts.train == ()
+    assert parts.test

@@ -6,6 +6,7 @@ from comma_encoders.model import AlignedModel
 from comma_eval.errors import SeenError, UsageError
 from comma_eval.heldout import held_out
 from comma_eval.run import Asked, evaluate
+from comma_eval.tasks.retrieval import Retrieval
 from comma_eval.tasks.synthesis import Synthesis
 
 
@@ -56,3 +57,13 @@ def test_a_fold_that_the_model_was_trained_on_is_refused(make_model):
 def test_folds_of_another_salt_are_refused(make_model):
     with pytest.raises(UsageError, match="salt 'another'"):
         evaluate(Synthesis(), make_model(split={"salt": "another", "test_fold": 0}), None, Asked())
+
+
+def test_all_folds_leave_nothing_to_learn_from(data_set):
+    with pytest.raises(UsageError, match="all folds are asked, which leaves none for the lines that learn"):
+        evaluate(Synthesis(), None, data_set, Asked(part="all"))
+
+
+def test_a_model_that_saw_one_of_all_gets_no_score(make_model):
+    with pytest.raises(SeenError, match="BaTiO3"):
+        evaluate(Retrieval(), make_model(groups_seen=[group_hash("BaTiO3")]), None, Asked(part="all"))

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -203,3 +204,17 @@ def test_a_broken_score_is_named(oxides, quick_fit):
 
     with pytest.raises(UsageError, match=r"the scores of query .* hold NaN or infinity"):
         Synthesis().run({"broken": Broken()}, oxides, oxides)
+
+
+def test_a_query_without_operations_is_not_asked_where_they_decide(oxides):
+    """Its formula has another protocol, which is."""
+    mixed = [
+        replace(s, annotations={"text": (*s.annotations["text"], replace(s.annotations["text"][0], operations=()))},
+                fields={**s.fields, "text": (("?",), ("?",))})
+        if s.groups["formula"] == "BaTiO3"
+        else s
+        for s in oxides
+    ]  # fmt: skip
+    search = searches(mixed, "masked")["protocol -> structure", "nearest"]
+    of_formula = [asked for g, asked in zip(search.queries.groups, search.asked, strict=True) if g == "BaTiO3"]
+    assert sorted(of_formula) == [False, True]

@@ -1,6 +1,7 @@
 """`comma eval`: one command a task; they share their options."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,15 +10,11 @@ import typer
 from comma_eval.options import Options, task_command
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from comma_eval.task import Report, Task
 
 app = typer.Typer(no_args_is_help=True)
 
 ViewOption = Annotated[str, typer.Option("--view", help="precursors, amounts, masked or operations.")]
-WIDTH = 160
-"""Columns of a table that is written into a file or a pipe."""
 
 
 @app.callback()
@@ -38,6 +35,73 @@ def synthesis(
     ask(Synthesis(view=view, pool=pool), options)
 
 
+@task_command(app)
+def retrieval(
+    *,
+    pair: Annotated[str, typer.Option(help="Two modalities, e.g. xrd-image, or all pairs.")] = "all",
+    measured: Annotated[
+        bool,
+        typer.Option("--measured", help="All measured patterns and their protocols, a chemistry left out at a time."),
+    ] = False,
+    view: Annotated[str | None, typer.Option(help="As of synthesis. Default: precursors; amounts if measured.")] = None,
+    options: Options,
+) -> None:
+    """Find the partner of a value in another modality, for every pair of modalities."""
+    from comma_eval.errors import UsageError
+    from comma_eval.tasks.measured import Measured
+    from comma_eval.tasks.retrieval import Retrieval
+
+    if not measured:
+        ask(Retrieval(pair=pair, view=view or "precursors"), options)
+        return
+    if pair not in ("all", "text-xrd", "xrd-text"):
+        raise UsageError(f"--measured asks about patterns and protocols, not about {pair}: omit --pair")
+    ask(Measured(view=view or "amounts"), replace(options, fold="all"))
+
+
+@task_command(app)
+def missing(
+    *,
+    target: Annotated[str, typer.Option(help="The modality that is searched, or all one by one.")] = "structure",
+    view: ViewOption = "precursors",
+    seed: Annotated[int, typer.Option(help="Of what is taken away.")] = 0,
+    options: Options,
+) -> None:
+    """Search with 0, 30, 60 and 90 % of a query's modalities taken away, with and without imputation."""
+    from comma_eval.tasks.missing import Missing
+
+    ask(Missing(target=target, view=view, seed=seed), options)
+
+
+@task_command(app)
+def recommend(
+    *,
+    structure: Annotated[
+        Path | None, typer.Option(help="A CIF, POSCAR, ...: list protocols for it, and score nothing.")
+    ] = None,
+    count: Annotated[int, typer.Option("--count", "-k", min=1, help="Protocols to list for a structure.")] = 10,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="List for a structure from all folds, not from training folds alone.")
+    ] = False,
+    view: ViewOption = "precursors",
+    options: Options,
+) -> None:
+    """Recommend precursors: scored on held-out materials, or listed with sources for one structure."""
+    if structure is None:
+        from comma_eval.tasks.recommend import Recommend
+
+        ask(Recommend(view=view), options)
+        return
+    from comma_eval.advice import Wanted, advise
+    from comma_eval.runs import model_folder
+    from comma_eval.showing import show_grid
+
+    folder = None if options.baselines_only else model_folder(options.model)
+    wanted = Wanted(view=view, count=count, everything=everything, test_fold=options.test_fold)
+    advice = advise(structure, folder, options.data, wanted)
+    show_grid(advice.grid(), advice.to_json(), advice.told(), json=options.json, out=options.out)
+
+
 @app.command()
 def compare(
     a: Annotated[Path, typer.Argument(metavar="A", help="What --items wrote; a folder of such files, one a fold.")],
@@ -52,6 +116,7 @@ def compare(
 ) -> None:
     """Say whether one model is better than another, paired on the items that both answered."""
     from comma_eval import compare as comparing
+    from comma_eval.showing import show_grid
 
     items_a, items_b = comparing.read(a), comparing.read(b)
     first = comparing.choose("A", items_a, items_b, model_a or ())
@@ -59,18 +124,8 @@ def compare(
     found = comparing.compare(first, second)
     if alone := len(first[1].keys() ^ second[1].keys()):
         say(f"{alone} questions and metrics are in one of the two only, and left out")
-    document = comparing.to_json(found, (first[0], second[0]))
-    grid = comparing.grid(found, (first[0], second[0]))
-    if out:
-        from comma_eval.report import markdown_of
-
-        write(markdown_of(grid) if out.suffix == ".md" else document, out)
-    if json:
-        print(document)
-        return
-    from comma_eval.report import table
-
-    console().print(table(grid))
+    names = (first[0], second[0])
+    show_grid(comparing.grid(found, names), comparing.to_json(found, names), {}, json=json, out=out)
 
 
 def ask(task: "Task[Any]", options: Options) -> None:
@@ -81,15 +136,16 @@ def ask(task: "Task[Any]", options: Options) -> None:
     folder = None if options.baselines_only else model_folder(options.model)
     report = evaluate(task, folder, options.data, Asked(part=options.fold, test_fold=options.test_fold), say)
     if options.items:
-        from comma_eval.items import write as keep
+        from comma_eval.items import write
 
-        say(f"wrote {keep(report.items, options.items)} answers to {options.items}")
+        say(f"wrote {write(report.items, options.items)} answers to {options.items}")
     show(report, json=options.json, out=options.out)
 
 
 def show(report: "Report", *, json: bool, out: Path | None) -> None:
     """Print a report, and write it where a file is named."""
     from comma_eval.report import markdown, tables
+    from comma_eval.showing import console, tell, write
 
     if out:
         write(markdown(report) if out.suffix == ".md" else report.to_json(), out)
@@ -97,23 +153,9 @@ def show(report: "Report", *, json: bool, out: Path | None) -> None:
         print(report.to_json())
         return
     screen = console()
-    screen.print(*(f"{name}: {value}" for name, value in report.facts.items()), sep="\n", markup=False)
+    tell(screen, report.facts)
     for table in tables(report):
         screen.print(table)
-
-
-def console() -> "Console":
-    """Where tables are drawn: as wide as the terminal, or wide enough for a file."""
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-
-
-def write(text: str, out: Path) -> None:
-    """Write a file, and the folder that it lies in."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
-    say(f"wrote {out}")
 
 
 def say(message: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,8 +11,11 @@ from comma_encoders.retrieval import similarity
 from jaxtyping import Float
 from torch import Tensor
 
-from comma_eval.errors import UsageError
+from comma_eval.errors import NotEmbeddedError, UsageError
 from comma_eval.task import Embedder
+
+Identity = tuple[str, int]
+"""(modality, id of the value)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,26 +23,34 @@ class EmbeddingScorer:
     """Scores by dot product of an embedder's vectors: the cosine, where those are unit vectors."""
 
     embedder: Embedder
-    _kept: dict[int, tuple[Sequence[Sample], Float[Tensor, "samples dim"]]] = field(
+    _kept: dict[Identity, tuple[Any, Float[Tensor, " dim"]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    """Vectors of the tuples of samples that were scored: one side stands in several questions, and is embedded once."""
+    """Value -> itself, so that its id stays its own, and its vector: no value is embedded twice."""
 
     def score(self, queries: Sequence[Sample], gallery: Sequence[Sample]) -> Float[np.ndarray, "q g"]:
         """Embed both sides and compare all pairs.
 
         Raises:
-            UsageError: the embedder does not read a modality, or returns no vector for a sample.
+            NotEmbeddedError: the embedder does not read a modality.
+            UsageError: it returns no vector for a sample.
         """
-        return similarity(self._vectors(queries), self._vectors(gallery)).numpy()
+        return similarity(self.vectors(queries), self.vectors(gallery)).numpy()
 
-    def _vectors(self, samples: Sequence[Sample]) -> Float[Tensor, "samples dim"]:
-        """One vector a sample, in the order of the samples; those of a tuple, which cannot change, are kept."""
-        if not isinstance(samples, tuple):
-            return self._embedded(samples)
-        if id(samples) not in self._kept:
-            self._kept[id(samples)] = (samples, self._embedded(samples))  # the samples too, so that the id stays theirs
-        return self._kept[id(samples)][1]
+    def vectors(self, samples: Sequence[Sample]) -> Float[Tensor, "samples dim"]:
+        """One vector a sample, in the order of the samples; those that were asked for before are remembered.
+
+        Raises:
+            NotEmbeddedError: the embedder does not read the modality.
+            UsageError: it returns no vector for a sample.
+        """
+        named = [_only(sample) for sample in samples]
+        keys = [(modality, id(value)) for modality, value in named]
+        unknown = [number for number, key in enumerate(keys) if key not in self._kept]
+        if unknown:
+            found = self._embedded([samples[number] for number in unknown])
+            self._kept.update({keys[i]: (named[i][1], z) for i, z in zip(unknown, found, strict=True)})
+        return torch.stack([self._kept[key][1] for key in keys])
 
     def _embedded(self, samples: Sequence[Sample]) -> Float[Tensor, "samples dim"]:
         """One vector a sample, in the order of the samples."""
@@ -46,10 +58,16 @@ class EmbeddingScorer:
         with torch.no_grad():
             embedded = self.embedder.embed(samples)
         if modality not in embedded:
-            raise UsageError(f"the model does not embed `{modality}`; it embeds: {', '.join(sorted(embedded))}")
+            raise NotEmbeddedError(f"the model does not embed `{modality}`; it embeds: {', '.join(sorted(embedded))}")
         z, rows = embedded[modality].z.cpu(), embedded[modality].rows.cpu()
         if sorted(rows.tolist()) != list(range(len(samples))):
             missing = sorted(set(range(len(samples))) - set(rows.tolist()))
             first = samples[missing[0]].id if missing else "none, some have several"
             raise UsageError(f"the model must give one vector for each `{modality}`; without one: {first}")
         return z[rows.argsort()]
+
+
+def _only(sample: Sample) -> tuple[str, Any]:
+    """The modality and the one value of a bare sample."""
+    ((modality, (value,)),) = sample.fields.items()
+    return modality, value

@@ -13,6 +13,10 @@ class UsageError(EvalError):
     exit_code = 2
 
 
+class NotEmbeddedError(UsageError):
+    """The model does not read a modality."""
+
+
 class SeenError(EvalError):
     """The model has seen what it would be tested on: no score is given."""
 

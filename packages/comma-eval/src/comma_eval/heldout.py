@@ -10,7 +10,7 @@ from comma_data.split import Split, without_leaks
 from comma_eval.errors import UsageError
 from comma_eval.task import Needs
 
-PARTS = ("test", "validation")
+PARTS = ("test", "validation", "all")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class HeldOut:
     train: tuple[Sample, ...]
     """Of the training folds, without the texts that validation or test also tell."""
     test: tuple[Sample, ...]
-    """Of the asked fold; of validation, without the texts that test tells."""
+    """Of the asked fold; of validation, without the texts that test tells; of `all` everything."""
 
 
 def held_out(data: ShardSet, split: Split, part: str, needs: Needs) -> HeldOut:
@@ -29,7 +29,8 @@ def held_out(data: ShardSet, split: Split, part: str, needs: Needs) -> HeldOut:
     Args:
         data: the data set.
         split: which folds are held out.
-        part: `test` or `validation`.
+        part: `test` or `validation`; or `all` samples, for a data set that no model was trained on: then none is left
+            to learn from.
         needs: modalities and target that the samples must have, before texts are taken out.
 
     Raises:
@@ -37,6 +38,8 @@ def held_out(data: ShardSet, split: Split, part: str, needs: Needs) -> HeldOut:
     """
     if part not in PARTS:
         raise UsageError(f"unknown fold {part!r}; known: {', '.join(PARTS)}")
+    if part == "all":
+        return HeldOut(train=(), test=_read(data, lambda row: _fits(row, needs.test, needs.target)))
     told = _origins(data, lambda row: split.part(row.fold) != "train")
     train = _read(data, lambda row: split.part(row.fold) == "train" and _fits(row, needs.train, needs.target))
     test = _read(data, lambda row: split.part(row.fold) == part and _fits(row, needs.test, needs.target))
@@ -47,8 +50,8 @@ def held_out(data: ShardSet, split: Split, part: str, needs: Needs) -> HeldOut:
     return HeldOut(train=tuple(without_leaks(sample, told)[0] for sample in train), test=test)
 
 
-def _fits(row: Row, modalities: frozenset[str], target: str | None) -> bool:
-    return modalities <= row.modalities.keys() and (target is None or target in row.targets)
+def _fits(row: Row, modalities: frozenset[str] | None, target: str | None) -> bool:
+    return modalities is not None and modalities <= row.modalities.keys() and (target is None or target in row.targets)
 
 
 def _origins(data: ShardSet, wanted: Callable[[Row], bool]) -> frozenset[str]:

@@ -19,7 +19,9 @@ class Options:
         Path | None, typer.Argument(help="Run folder or model folder. Default: the newest under runs/.")
     ] = None
     data: Annotated[Path | None, typer.Option(help="Data set. Default: the one that the model names.")] = None
-    fold: Annotated[str, typer.Option(help="test, or validation for choices.")] = "test"
+    fold: Annotated[str, typer.Option(help="test, validation for choices, or all of a data set never trained on.")] = (
+        "test"
+    )
     test_fold: Annotated[int | None, typer.Option(help="0 to 4. Default: the one that the model names, or 0.")] = None
     baselines_only: Annotated[bool, typer.Option("--baselines-only", help="Score no model; needs --data.")] = False
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False

@@ -29,9 +29,9 @@ class Answered:
     labels: Mapping[str, str]
     """The question's."""
     metric: str
-    values: Mapping[str, float]
+    values: dict[str, float]
     """Item -> value."""
-    groups: Mapping[str, str]
+    groups: dict[str, str]
     """Item -> what the bootstrap draws."""
 
 

@@ -11,7 +11,7 @@ from comma_eval.task import Report, Row
 MODEL = "model"
 AGAINST = "against"
 WHO = (MODEL, AGAINST)
-WORDS = (*WHO, "question", "metric")
+WORDS = (*WHO, "question", "metric", "made", "protocol", "source")
 """Columns of words, which stand to the left."""
 SELF_EVIDENT = ("direction", "target")
 """Labels whose value says what it is."""

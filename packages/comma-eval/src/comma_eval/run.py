@@ -21,7 +21,7 @@ class Asked:
     """Which held-out samples are asked for."""
 
     part: str = "test"
-    """`test`, or `validation` for choices."""
+    """`test`, `validation` for choices, or `all` where nothing learns and the model was trained on other data."""
     test_fold: int | None = None
     """0 to 4; None takes the one that the model was trained without, or 0."""
 
@@ -43,9 +43,11 @@ def evaluate(
         SeenError: the model has seen a held-out formula.
         EmptyTaskError: nothing is left to ask.
     """
+    if asked.part == "all" and task.needs.train is not None:
+        raise UsageError("all folds are asked, which leaves none for the lines that learn: ask test or validation")
     manifest = read_manifest(model) if model else {}
     shards = ShardSet(data_folder(data, manifest))
-    split = _split(shards, manifest.get("split", {}), asked.test_fold)
+    split = split_of(shards, manifest.get("split", {}), asked.test_fold)
     sides = held_out(shards, split, asked.part, task.needs)
     models, origin = _model(task, model, manifest, sides) if model else ({}, {})
     say(f"asking about {len(sides.test)} samples; baselines learn from {len(sides.train)}")
@@ -71,7 +73,7 @@ def _model(
     return {_name(folder): task.model_of(load(folder))}, {"model": str(folder), "model trained on": trained_on}
 
 
-def _split(shards: ShardSet, named: Mapping[str, Any], asked: int | None) -> Split:
+def split_of(shards: ShardSet, named: Mapping[str, Any], asked: int | None) -> Split:
     """The model's own split; only where it names none another test fold may be asked for.
 
     Raises:

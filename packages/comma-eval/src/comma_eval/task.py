@@ -109,8 +109,8 @@ class Report:
 class Needs:
     """Which samples a task asks for; of each it gets everything that the sample has."""
 
-    train: frozenset[str]
-    """Modalities that a training sample must have."""
+    train: frozenset[str] | None
+    """Modalities that a training sample must have; None where nothing is learnt from training samples."""
     test: frozenset[str]
     """Modalities that a held-out sample must have."""
     target: str | None = None

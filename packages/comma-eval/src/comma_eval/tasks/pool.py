@@ -1,6 +1,6 @@
 """What is asked and what is searched: bare samples, and the groups that the scorer does not get to see."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -70,10 +70,10 @@ def pools(samples: Sequence[Sample]) -> Pools:
 
     Formulas and protocols come in sorted order, so that the same samples in another order give the same pools.
     """
-    protocols = _protocols(samples)
-    structures = _structures(samples, protocols.keys())
+    known_of = protocols(samples, lambda sample: sample.groups["formula"])
+    structures = _structures(samples, known_of.keys())
     met = {formula for formula, _, _ in structures}
-    kept = {formula: protocols[formula] for formula in sorted(protocols) if formula in met}
+    kept = {formula: known_of[formula] for formula in sorted(known_of) if formula in met}
     all_ = [(formula, known[told], told) for formula, known in kept.items() for told in sorted(known)]
     one = [(formula, min(known.values()), chosen(known)) for formula, known in kept.items()]
     standing: dict[str, str] = {}
@@ -105,22 +105,22 @@ def _structures(samples: Sequence[Sample], formulas: Iterable[str]) -> list[tupl
     return sorted((item for item in found if item[0] in wanted), key=lambda item: item[:2])
 
 
-def _protocols(samples: Sequence[Sample]) -> dict[str, dict[Steps, Rank]]:
-    """Formula -> each distinct text -> rank of the record it was rendered from.
+def protocols(samples: Sequence[Sample], group_of: Callable[[Sample], str]) -> dict[str, dict[Steps, Rank]]:
+    """Group, as a rule the formula -> each distinct text -> rank of the record it was rendered from.
 
     Hashes are of records, not texts, so that every view has the same protocols in the gallery; where several records
     give one text the smallest counts.
     """
     known: dict[str, dict[Steps, Rank]] = {}
     for sample in samples:
-        formula = sample.groups["formula"]
+        group = group_of(sample)
         texts = sample.fields.get("text", ())
         records = sample.annotations.get("text", (None,) * len(texts))
         for told, record in zip(texts, records, strict=True):
             if told:
-                rank = (not tells_operations(record), _hash(formula, repr(record or told)))
-                of_formula = known.setdefault(formula, {})
-                of_formula[told] = min(rank, of_formula.get(told, rank))
+                rank = (not tells_operations(record), _hash(group, repr(record or told)))
+                of_group = known.setdefault(group, {})
+                of_group[told] = min(rank, of_group.get(told, rank))
     return known
 
 

@@ -35,6 +35,8 @@ class Search:
     """What of the gallery each query looks through; a query that looks at nothing is not asked."""
     ks: Sequence[int] = KS
     """Cut-offs that mean something in galleries of this size."""
+    unit: str = "formulas"
+    """What the queries are grouped by."""
 
     @property
     def asked(self) -> Bool[np.ndarray, " q"]:
@@ -48,8 +50,8 @@ class Answers:
 
     values: Mapping[str, Float[np.ndarray, " asked"]]
     """Metric -> value of each query, ties as their expectation."""
-    ties: int
-    """Queries whose best relevant item ties with another one."""
+    ties: int | None = None
+    """Queries whose best relevant item ties with another one; None where nothing is ranked against others."""
 
 
 def refuse_taken(models: Mapping[str, object], lines: Mapping[str, object]) -> None:
@@ -113,9 +115,9 @@ def _sizes(search: Search, groups: Sequence[str]) -> Iterator[Row]:
     pool = {"pool": counts.min()}
     if counts.min() < counts.max():
         pool = {"smallest pool": counts.min(), "largest pool": counts.max()}
-    formulas = len(set(groups))
-    for metric, size in {"queries": len(groups), "formulas": formulas, **pool}.items():
-        yield Row(labels=search.labels, metric=metric, value=float(size), low=None, high=None, n=formulas)
+    count = len(set(groups))
+    for metric, size in {"queries": len(groups), search.unit: count, **pool}.items():
+        yield Row(labels=search.labels, metric=metric, value=float(size), low=None, high=None, n=count)
 
 
 def figures(labels: Mapping[str, str], results: Mapping[str, Answers], groups: Sequence[str]) -> Iterator[Row]:
@@ -124,7 +126,8 @@ def figures(labels: Mapping[str, str], results: Mapping[str, Answers], groups: S
         who = {**labels, "model": model}
         for metric, values in result.values.items():
             yield row(who, metric, mean_interval(values, groups))
-        yield Row(labels=who, metric="tied", value=float(result.ties), low=None, high=None, n=len(groups))
+        if result.ties is not None:
+            yield Row(labels=who, metric="tied", value=float(result.ties), low=None, high=None, n=len(groups))
 
 
 def differences(
