@@ -8,7 +8,7 @@ import torch
 from comma_align import predictor, train
 from comma_align.average import Average
 from comma_align.checkpoint import checkpoints
-from comma_align.dry import dry_run
+from comma_align.dry import dry_run, tried
 from comma_align.errors import AlignError, EmptyError, RunError
 from comma_align.loop import Loop, Place
 from comma_align.precision import Scaling
@@ -226,6 +226,24 @@ def test_a_start_gives_the_first_weights(data, tmp_path):
         train.make_model(settings(data, start=str(tmp_path)))
 
 
+def test_what_the_first_model_saw_counts_as_seen(data, tmp_path):
+    """Trained without fold 1, it has seen formulas of fold 0, which the second run is to be tested on."""
+    train.train(settings(data, epochs=1, test_fold=1), data, tmp_path / "first", quiet=True)
+    seen_first = model_folder.read_manifest(tmp_path / "first" / "model")["groups_seen"]
+    train.train(settings(data, epochs=1, start=str(tmp_path / "first")), data, tmp_path / "run", quiet=True)
+    seen = model_folder.read_manifest(tmp_path / "run" / "model")["groups_seen"]
+    own = open_source(data, settings(data)).groups_seen
+    assert set(seen) == {*own, *seen_first}
+    assert set(seen) > set(own)
+
+
+def test_a_first_model_that_does_not_say_what_it_saw_makes_it_unknown(data, tmp_path):
+    run = settings(data, epochs=1, start=str(tmp_path / "silent"))
+    model_folder.save(train.make_model(settings(data)), tmp_path / "silent")
+    train.train(run, data, tmp_path / "run", quiet=True)
+    assert model_folder.read_manifest(tmp_path / "run" / "model")["groups_seen"] is None
+
+
 def test_a_checkpoint_can_be_begun_with(data, tmp_path):
     run = settings(data, epochs=4, checkpoint_every=2)
     train.train(run, data, tmp_path / "whole", quiet=True)
@@ -313,6 +331,14 @@ def test_a_dry_run_says_what_would_be_done_and_leaves_nothing(data, tmp_path):
     assert "s a step" in said
     assert "MiB" in said
     assert not (tmp_path / "run").exists()
+
+
+def test_a_try_gives_the_figures_of_each_stage(data):
+    found = tried(settings(data, stages=("pretrain", "align"), pretrain={"epochs": 2}), data)
+    assert [cost.stage for cost in found.stages] == ["pretrain", "align"]
+    assert all(cost.steps > 0 < cost.seconds for cost in found.stages)
+    assert found.validation > 0
+    assert found.ready > 0
 
 
 def test_a_tracker_that_is_not_there_is_named(data, tmp_path):

@@ -30,10 +30,34 @@ TRIED = 3
 class Cost:
     """What a stage takes."""
 
+    stage: str
+    steps: int
+    samples: int
+    """Of a step, over all processes."""
     seconds: float
     """Of a step."""
     memory: float
     """Most that the process, or the GPU, held, MiB."""
+
+    @property
+    def hours(self) -> float:
+        """Of all steps, without validation."""
+        return self.steps * self.seconds / 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """What a run turned out to be when it was made ready and a few steps of each stage were taken."""
+
+    samples: str
+    """A line on where the samples come from."""
+    weights: int
+    validation: int
+    """Samples on which it is validated."""
+    ready: float
+    """Seconds until the first step: data read, model made."""
+    processes: int
+    stages: tuple[Cost, ...]
 
 
 def sources(samples: Iterable[Sample], run: Run) -> dict[str, int]:
@@ -58,13 +82,29 @@ def dry_run(run: Run, data: Path, out: Path, workers: int = 0) -> str:
     """
     if out.exists() and not (out / "config.toml").exists() and any(out.iterdir()):
         raise RunError(f"{out} holds other things than a run; give another --out")
-    with tempfile.TemporaryDirectory() as aside:
-        job = prepare(run, data, Path(aside) / "run")
-        lines = [_samples(job.source, run, data), f"{parameters(job.model):,} weights"]
-        for name in run.stages:
-            stage = job.stage(name)
-            lines.append(_stage(stage, job, workers))
+    found = tried(run, data, workers)
+    lines = [found.samples, f"{found.weights:,} weights", *(_stage(cost, found.processes) for cost in found.stages)]
     return "\n".join(f"# {line}" for line in lines)
+
+
+def tried(run: Run, data: Path, workers: int = 0) -> Tried:
+    """Make a run ready aside and take a few steps of each of its stages.
+
+    Raises:
+        RunError: it cannot start; see `train.train` for the rest.
+    """
+    with tempfile.TemporaryDirectory() as aside:
+        began = time.monotonic()
+        job = prepare(run, data, Path(aside) / "run")
+        ready = time.monotonic() - began
+        return Tried(
+            samples=_samples(job.source, run, data),
+            weights=parameters(job.model),
+            validation=len(job.source.validation),
+            ready=ready,
+            processes=job.accelerator.num_processes,
+            stages=tuple(_cost(job.stage(name), job, workers) for name in run.stages),
+        )
 
 
 def _samples(source: Source, run: Run, data: Path) -> str:
@@ -75,15 +115,12 @@ def _samples(source: Source, run: Run, data: Path) -> str:
     )
 
 
-def _stage(stage: Stage, job: Job, workers: int) -> str:
-    world = job.accelerator.num_processes
-    steps, each = len(stage.steps), min(job.run.batch_size, len(stage.steps.plan.samples))
-    cost = _cost(stage, job, workers)
-    hours = steps * cost.seconds / 3600
-    time_left = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
+def _stage(cost: Cost, processes: int) -> str:
+    time_left = f"{cost.hours:.1f} h" if cost.hours >= 1 else f"{60 * cost.hours:.1f} min"
     return (
-        f"{stage.name}: {steps} steps of {each} samples, {-(-each // world)} on each of {world} process(es); about "
-        f"{cost.seconds:.2f} s a step, {time_left} without validation; {cost.memory:,.0f} MiB at most in these steps"
+        f"{cost.stage}: {cost.steps} steps of {cost.samples} samples, {-(-cost.samples // processes)} on each of "
+        f"{processes} process(es); about {cost.seconds:.2f} s a step, {time_left} without validation; "
+        f"{cost.memory:,.0f} MiB at most in these steps"
     )
 
 
@@ -100,7 +137,13 @@ def _cost(stage: Stage, job: Job, workers: int) -> Cost:
             loop.step([part.to(job.accelerator.device) for part in parts], step)
         taken.append(time.monotonic() - start)
     counted = sorted(taken[1:] or taken)
-    return Cost(seconds=counted[len(counted) // 2], memory=_peak(job.accelerator.device))
+    return Cost(
+        stage=stage.name,
+        steps=len(stage.steps),
+        samples=min(job.run.batch_size, len(stage.steps.plan.samples)),
+        seconds=counted[len(counted) // 2],
+        memory=_peak(job.accelerator.device),
+    )
 
 
 def _peak(device: torch.device) -> float:

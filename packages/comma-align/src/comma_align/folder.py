@@ -20,12 +20,16 @@ from typing import Any
 
 import torch
 from comma_data.configfile import dump_toml, load
+from comma_data.storage import complete_file
+from comma_encoders.errors import EncoderError
+from comma_encoders.folder import read_manifest
 from comma_encoders.model import AlignedModel
 
 from comma_align import __version__
 from comma_align.config import Run
 from comma_align.errors import RunError
 from comma_align.source import Source
+from comma_align.start import model_of
 
 CONFIG, MANIFEST, METRICS, PICTURE = "config.toml", "manifest.json", "metrics.jsonl", "result.png"
 MODEL, PREDICTOR = "model", "predictor"
@@ -52,7 +56,7 @@ def about(run: Run, source: Source, data: Path) -> dict[str, Any]:
             "test_fold": source.split.test_fold,
             "validation_fold": source.split.validation_fold,
         },
-        "groups_seen": source.groups_seen,
+        "groups_seen": seen(run, source),
         "samples": {"train": len(source.train), "validation": len(source.validation)},
         "texts_removed": {"doi": source.removed.doi, "paragraph": source.removed.paragraph},
         "versions": {
@@ -65,14 +69,32 @@ def about(run: Run, source: Source, data: Path) -> dict[str, Any]:
     }
 
 
+def seen(run: Run, source: Source) -> list[str] | None:
+    """Hashes of the groups that the model has seen, in this run and in the model that it starts from.
+
+    None where that model does not say what it saw, so that nobody takes silence for innocence.
+
+    Raises:
+        RunError: there is no such model.
+    """
+    if not run.start:
+        return source.groups_seen
+    try:
+        before = read_manifest(model_of(Path(run.start))).get("groups_seen")
+    except EncoderError as error:
+        raise RunError(f"start: {error}") from error
+    return None if before is None else sorted({*source.groups_seen, *before})
+
+
 def parameters(model: AlignedModel) -> int:
     """Number of weights that are trained."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file that people can read."""
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Write a JSON file that people can read; a kill leaves the old one or the new one."""
+    with complete_file(path) as file:
+        file.write((json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def open_run(out: Path, run: Run, resume: str, facts: Mapping[str, Any]) -> None:

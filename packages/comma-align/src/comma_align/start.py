@@ -10,6 +10,12 @@ from comma_encoders.model import AlignedModel
 from comma_align.errors import RunError
 
 
+def model_of(path: Path) -> Path:
+    """The folder that holds the model: of a run's folder its `model/` or its predictor's, else the folder itself."""
+    inner = (path / "model", path / "predictor" / "model")
+    return next((place for place in inner if (place / "config.json").is_file()), path)
+
+
 def start_from(model: AlignedModel, path: Path) -> None:
     """Put the encoders of a saved model into this one, and its heads where they fit.
 
@@ -17,7 +23,7 @@ def start_from(model: AlignedModel, path: Path) -> None:
         RunError: there is no model, it has none of the modalities, or an encoder of another config; the message names
             the first setting that differs.
     """
-    place = path / "model" if (path / "model" / "config.json").is_file() else path
+    place = model_of(path)
     try:
         other = folder.load(place)
     except EncoderError as error:
