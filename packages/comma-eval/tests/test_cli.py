@@ -29,6 +29,13 @@ def test_json_alone_on_stdout(data_set, quick_fit):
     assert document["rows"]
 
 
+def test_the_report_is_a_page(data_set, quick_fit, tmp_path):
+    invoke("--baselines-only", "--data", data_set, "--out", tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert "composition MLP" in page
+
+
 @pytest.mark.parametrize("name", ["report.json", "report.md"])
 def test_the_report_is_written(data_set, quick_fit, tmp_path, name):
     out = tmp_path / "new" / name

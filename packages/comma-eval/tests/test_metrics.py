@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from comma_eval.metrics import group_means, mean_interval, paired_difference
+from comma_eval.metrics import group_means, interval_of, mean_interval, paired_difference
 
 
 def test_every_group_weighs_the_same():
@@ -43,3 +43,20 @@ def test_a_model_does_not_differ_from_itself():
     values, groups = np.random.default_rng(4).random(20), [str(number) for number in range(20)]
     difference = paired_difference(values, values, groups)
     assert (difference.value, difference.low, difference.high) == (0.0, 0.0, 0.0)
+
+
+def test_a_function_of_one_mean_has_the_interval_of_that_mean():
+    values, groups = np.random.default_rng(5).random(40), [str(number) for number in range(40)]
+    mean, root = mean_interval(values, groups), interval_of(lambda m: np.sqrt(m[0]), values[None], groups)
+    assert interval_of(lambda m: m[0], values[None], groups) == mean
+    assert (root.value, root.low, root.high) == pytest.approx(
+        (mean.value**0.5, mean.low**0.5, mean.high**0.5), rel=1e-3
+    )
+
+
+def test_groups_are_drawn_once_for_all_means():
+    hard, groups = np.random.default_rng(6).random(60), [str(number) for number in range(60)]
+    ratio = interval_of(lambda m: m[0] / m[1], np.stack([1.5 * hard, hard]), groups)
+    assert (ratio.value, ratio.low, ratio.high) == pytest.approx((1.5, 1.5, 1.5))
+    difference = interval_of(lambda m: m[0] - m[1], np.stack([hard + 0.1, hard]), groups)
+    assert (difference.low, difference.high) == pytest.approx((0.1, 0.1))

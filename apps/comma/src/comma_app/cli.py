@@ -5,6 +5,8 @@ from importlib.metadata import entry_points
 
 import typer
 
+from comma_app.study.cli import app as study
+
 GROUP = "comma.commands"
 """Entry points of this group are Typer apps; each package brings its own, so options are released with their code."""
 PARTS = ("comma-materials", "comma-data", "comma-encoders", "comma-align", "comma-eval")
@@ -19,6 +21,7 @@ def make_app() -> typer.Typer:
     app.callback()(_options)
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         app.add_typer(entry.load(), name=entry.name)
+    app.add_typer(study, name="study")
     return app
 
 

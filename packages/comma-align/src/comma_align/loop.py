@@ -150,7 +150,7 @@ class Loop:
             self.state = replace(
                 self.state, step=step + 1, seconds=before + clock.seconds, loss_scale=self.scaling.scale
             )  # fmt: skip
-            stopping = any_process(asked(), device) and self.state.step < total
+            stopping = any_process(asked(), device)
             self._after(taken, step, stopping=stopping)
             epoch = step // self.stage.steps.per_epoch + 1
             words = f"{self.stage.name}, epoch {epoch}  loss {taken.loss.total:.3f}  {clock.word}{self.note}"

@@ -144,11 +144,11 @@ def ask(task: "Task[Any]", options: Options) -> None:
 
 def show(report: "Report", *, json: bool, out: Path | None) -> None:
     """Print a report, and write it where a file is named."""
-    from comma_eval.report import markdown, tables
+    from comma_eval.report import tables
     from comma_eval.showing import console, tell, write
 
     if out:
-        write(markdown(report) if out.suffix == ".md" else report.to_json(), out)
+        write(written(report, out.suffix), out)
     if json:
         print(report.to_json())
         return
@@ -156,6 +156,17 @@ def show(report: "Report", *, json: bool, out: Path | None) -> None:
     tell(screen, report.facts)
     for table in tables(report):
         screen.print(table)
+
+
+def written(report: "Report", suffix: str) -> str:
+    """The report in the form that a file's ending asks for."""
+    if suffix == ".html":
+        from comma_eval.page.page import of_report, render
+
+        return render(of_report(report))
+    from comma_eval.report import markdown
+
+    return markdown(report) if suffix == ".md" else report.to_json() + "\n"
 
 
 def say(message: str) -> None:

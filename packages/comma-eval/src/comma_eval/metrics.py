@@ -5,7 +5,7 @@ group weighs the same, and the bootstrap draws groups, not queries (Efron and Ti
 Bootstrap, 1993, ch. 13: percentile interval).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -55,6 +55,26 @@ def paired_difference(
 ) -> Interval:
     """Interval of mean(a) - mean(b) where both answered the same items: groups are drawn once for the two."""
     return mean_interval(a - b, groups)
+
+
+def interval_of(
+    function: Callable[[Float[np.ndarray, "k draws"]], Float[np.ndarray, " draws"]],
+    values: Float[np.ndarray, "k items"],
+    groups: Sequence[str],
+) -> Interval:
+    """Interval of a function of several means, such as a ratio or a root: groups are drawn once for all of them.
+
+    Args:
+        function: of the k means, for every draw at once.
+        values: of k models on the same items.
+        groups: of the items.
+    """
+    means = np.stack([group_means(row, groups) for row in values])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = function(means.mean(axis=1)[:, None])
+        drawn = function(means @ _draws(means.shape[1]).T / means.shape[1])
+    low, high = np.percentile(drawn, COVERAGE)
+    return Interval(value=float(value[0]), low=float(low), high=float(high), n=means.shape[1])
 
 
 @lru_cache(maxsize=2)

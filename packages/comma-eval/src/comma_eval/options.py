@@ -25,7 +25,7 @@ class Options:
     test_fold: Annotated[int | None, typer.Option(help="0 to 4. Default: the one that the model names, or 0.")] = None
     baselines_only: Annotated[bool, typer.Option("--baselines-only", help="Score no model; needs --data.")] = False
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False
-    out: Annotated[Path | None, typer.Option(help="Also write the report here: .json or .md.")] = None
+    out: Annotated[Path | None, typer.Option(help="Also write the report here: .html, .json or .md.")] = None
     items: Annotated[
         Path | None, typer.Option(help="Keep every single answer here, as Parquet, for `comma eval compare`.")
     ] = None

@@ -1,5 +1,6 @@
 """A report as tables: on a terminal and in Markdown. Both are drawn from the same cells."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,9 @@ AGAINST = "against"
 WHO = (MODEL, AGAINST)
 WORDS = (*WHO, "question", "metric", "made", "protocol", "source")
 """Columns of words, which stand to the left."""
-SELF_EVIDENT = ("direction", "target")
+FIGURE = re.compile(r"[+-]?\d|$")
+"""How a figure begins, or a cell where there is none."""
+SELF_EVIDENT = ("direction", "target", "task")
 """Labels whose value says what it is."""
 
 
@@ -32,6 +35,15 @@ def grids(report: Report) -> tuple[Grid, ...]:
     for row in report.rows:
         questions.setdefault(tuple(question(row.labels).items()), []).append(row)
     return tuple(grid for labels, rows in questions.items() for grid in _question(dict(labels), rows))
+
+
+def numeric(grid: Grid) -> tuple[bool, ...]:
+    """Whether each column holds figures, which stand to the right: no column of words, every cell like a number."""
+    columns = zip(*grid.lines, strict=True) if grid.lines else ((),) * len(grid.header)
+    return tuple(
+        name not in WORDS and all(FIGURE.match(text) for text in column)
+        for name, column in zip(grid.header, columns, strict=True)
+    )
 
 
 def question(labels: Mapping[str, str]) -> dict[str, str]:
@@ -90,8 +102,8 @@ def _line(key: tuple[str, ...], cells: Mapping[str, str], metrics: Sequence[str]
 def table(grid: Grid) -> Table:
     """For a terminal; figures stand to the right."""
     drawn = Table(title=grid.title, title_justify="left", box=box.SIMPLE)
-    for number, name in enumerate(grid.header):
-        drawn.add_column(name, justify="left" if name in WORDS else "right", no_wrap=number == 0)
+    for number, (name, right) in enumerate(zip(grid.header, numeric(grid), strict=True)):
+        drawn.add_column(name, justify="right" if right else "left", no_wrap=number == 0)
     for line in grid.lines:
         drawn.add_row(*line)
     return drawn
@@ -99,7 +111,11 @@ def table(grid: Grid) -> Table:
 
 def markdown_of(grid: Grid) -> str:
     """One table in Markdown."""
-    rule = tuple("---" if name in WORDS else "---:" for name in grid.header)
-    return "\n".join(
-        [f"**{grid.title}**", "", *("| " + " | ".join(line) + " |" for line in (grid.header, rule, *grid.lines))]
-    )
+    rule = tuple("---:" if right else "---" for right in numeric(grid))
+    lines = ([_plain(text) for text in line] for line in (grid.header, rule, *grid.lines))
+    return "\n".join([f"**{_plain(grid.title)}**", "", *("| " + " | ".join(line) + " |" for line in lines)])
+
+
+def _plain(text: str) -> str:
+    """A text that neither ends its cell nor begins an element of HTML."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

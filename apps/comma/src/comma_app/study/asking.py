@@ -1,0 +1,111 @@
+"""The questions of one task to all models of a fold: scored together, kept with every single answer."""
+
+import time
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from comma_data.sample import Sample
+from comma_data.shards import ShardSet
+from comma_data.split import Split, group_of
+from comma_data.storage import complete_file, ensure_folder
+from comma_eval import items
+from comma_eval.heldout import HeldOut, held_out
+from comma_eval.task import Needs, Report, Task
+
+from comma_app.study.config import Study
+from comma_app.study.folder import finite, write_json
+from comma_app.study.models import askable, checked, embedder, loaded
+from comma_app.study.pieces import Piece, items_file, map_file, questions, score_file
+from comma_app.study.runs import run_folder
+
+
+@dataclass(kw_only=True)
+class Sides:
+    """Samples on both sides of the split, read once for what follows each other."""
+
+    data: ShardSet
+    part: str
+    _last: dict[tuple[int, Needs], HeldOut] = field(default_factory=dict)
+
+    def of(self, fold: int, needs: Needs) -> HeldOut:
+        """What a task needs in a fold."""
+        key = (fold, needs)
+        if key not in self._last:
+            self._last.clear()
+            self._last[key] = held_out(self.data, Split(test_fold=fold), self.part, needs)
+        return self._last[key]
+
+
+def score(study: Study, folder: Path, piece: Piece, sides: Sides) -> None:
+    """Ask one task and keep what every model answered.
+
+    Raises:
+        comma_eval.errors.EvalError: a model saw the test groups, or the task cannot be asked.
+    """
+    began = time.monotonic()
+    name, one = questions(study)[piece.name]
+    both = sides.of(piece.fold, one.task.needs)
+    groups = {group_of(sample) for sample in both.test}
+    asked = askable(study, name, one.task)
+    origin = {model: checked(folder, model, piece.fold, groups) for model in asked}
+    models = {model: loaded(run_folder(folder, model, piece.fold), one.task) for model in asked}
+    report = answered(one.task, models, both)
+    labels = {"task": name, **one.labels}
+    path = score_file(folder, piece)
+    items.write(report.items, items_file(folder, piece))
+    rows = [finite({**labels, **row.as_dict()}) for row in report.rows]
+    facts = {**report.facts, "train": len(both.train), "test": len(both.test)}
+    seconds = round(time.monotonic() - began, 1)
+    write_json(path, {"labels": labels, "facts": facts, "seen": origin, "rows": rows, "seconds": seconds})
+
+
+def answered(task: Task[Any], models: Mapping[str, Any], both: HeldOut) -> Report:
+    """The report of a task, with the same random numbers whatever was computed before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return task.run(models, both.train, both.test)
+
+
+def keep_vectors(study: Study, folder: Path, piece: Piece, data: ShardSet) -> None:
+    """Embed some held-out samples with every aligned model, and keep the vectors and what colours them."""
+    rows = {row.id: number for number, row in enumerate(data.rows)}
+    split, wanted = Split(test_fold=piece.fold), study.map
+    there = [r for r in data.rows if split.part(r.fold) == study.part and set(wanted.modalities) & r.modalities.keys()]
+    # by a fixed number that has no regard to what an id names
+    chosen = sorted(there, key=lambda row: (zlib.crc32(row.id.encode()), row.id))[: wanted.most]
+    samples = [data.read(rows[row.id]) for row in chosen]
+    arrays: dict[str, np.ndarray] = {}
+    for name, model in study.models.items():
+        found = embedder(run_folder(folder, name, piece.fold)) if model.scored else None
+        if found is None:
+            continue
+        for modality, embedded in found.embed(samples).items():
+            if modality in wanted.modalities:
+                arrays[f"{name}/{modality}/vectors"] = embedded.z.numpy()
+                arrays[f"{name}/{modality}/colours"] = colours(samples, wanted.colour)[embedded.rows.numpy()]
+    _save(map_file(folder, piece.fold), arrays)
+
+
+def colours(samples: list[Sample], colour: str) -> np.ndarray:
+    """(samples,): how many elements, how many sites, or a target; NaN where it is not known."""
+    return np.array([_colour(sample, colour) for sample in samples])
+
+
+def _colour(sample: Sample, colour: str) -> float:
+    if colour == "elements":
+        return float(len(sample.fields["composition"][0])) if "composition" in sample.fields else float("nan")
+    if colour == "sites":
+        return float(len(sample.fields["structure"][0]["numbers"])) if "structure" in sample.fields else float("nan")
+    value = sample.targets.get(colour)
+    return float(value) if isinstance(value, (int, float)) else float("nan")
+
+
+def _save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    ensure_folder(path.parent)
+    with complete_file(path) as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes any name for its flag

@@ -1,0 +1,212 @@
+"""A study as it is written down beforehand: question, outcomes, models, tasks, folds."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from comma_data.configfile import find, load
+from comma_data.errors import ConfigError
+from comma_data.nearest import did_you_mean
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
+
+from comma_app.study.errors import AppError
+from comma_app.study.runs import merged, read_run
+from comma_app.study.tasks import asked
+
+STUDIES = Path(__file__).parent.parent / "studies"
+"""The named studies."""
+ERRORS = ("MAE", "RMSE")
+"""Metrics of which less is better."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=60)]
+"""Names a folder too."""
+
+
+class Section(BaseModel):
+    """A part of a study: complete, frozen, and without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
+
+
+class Model(Section):
+    """One model: a training run, made once for each fold."""
+
+    what: str = ""
+    """What is special about it, in a few words for the tables."""
+    run: str = ""
+    """A named run of comma-align, or the path of one, that `settings` change; empty where `settings` are all."""
+    settings: Mapping[str, Any] = Field(default_factory=dict)
+    """Settings of the run beside those that all models have in common."""
+    start: str = ""
+    """Another model of this study whose encoders of the same fold are the first weights."""
+    scored: bool = True
+    """Whether it is asked; false for one that others only start from."""
+
+
+class Task(Section):
+    """One question that is asked of the models."""
+
+    task: str
+    """A task of comma-eval, e.g. `synthesis`."""
+    options: Mapping[str, Any] = Field(default_factory=dict)
+    """Its options."""
+    each: Mapping[str, tuple[str | int | float, ...]] = Field(default_factory=dict)
+    """Option -> values, e.g. budgets of labels or views of a text: the task is asked once with each of them."""
+    models: tuple[str, ...] = ()
+    """Which models are asked; empty for all that can be."""
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        try:
+            list(asked(self.task, self.options, self.each))
+        except Exception as error:
+            if not hasattr(error, "exit_code"):
+                raise
+            raise ValueError(str(error)) from error
+        return self
+
+
+class Primary(Section):
+    """An outcome that decides, fixed before any figure is known."""
+
+    name: str
+    """What is claimed, in a few words."""
+    task: str
+    """A task of this study."""
+    where: Mapping[str, str] = Field(default_factory=dict)
+    """Labels that single out one question of the task, e.g. `direction`, `view`."""
+    metric: str = "R@1"
+    """Which figure: one that is a mean over single items, or the root of one."""
+    model: str
+    """The model under test."""
+    against: tuple[str, ...]
+    """Models or baselines that it is measured by: of several, the one that does best."""
+    better: Literal["higher", "lower"] = "higher"
+    """Which way is better."""
+    aim: Annotated[float, Field(ge=0)] = 0.0
+    """Smallest relative gain that is claimed: 0.2 is a fifth better. 0 claims any gain."""
+
+    @field_validator("against", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _a_direction(self) -> Self:
+        if not self.against:
+            raise ValueError("against: name at least one model or baseline")
+        if self.metric in ERRORS and self.better == "higher":
+            raise ValueError(f"{self.metric} is an error: better = 'lower'")
+        return self
+
+
+class Map(Section):
+    """Vectors of test samples that are kept and shown in two dimensions."""
+
+    modalities: tuple[str, ...] = ()
+    """Of which modalities; none keeps no vectors."""
+    colour: str = "elements"
+    """What colours them: `elements` (how many), `sites` (of the structure), or a numeric target of the data set."""
+    most: Annotated[int, Field(ge=2, le=5000)] = 600
+    """Samples of a fold, chosen by a hash of their ids."""
+
+
+class Study(Section):
+    """A table of models x folds x tasks."""
+
+    name: Name
+    """What the study is called; its folder is `studies/NAME` unless `--out` says otherwise."""
+    question: str
+    """What is asked, in a sentence or two."""
+    data: str
+    """Data folder, made by `comma data build`; `--data` replaces it."""
+    folds: tuple[Annotated[int, Field(ge=0, le=4)], ...] = (0, 1, 2, 3, 4)
+    """Test folds; every model is trained once without each."""
+    part: Literal["test", "validation"] = "test"
+    """On what is scored: `validation` for choices."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """A model of fold k is trained with seed + k."""
+    common: Mapping[str, Any] = Field(default_factory=dict)
+    """Settings of every model's run, as `comma align config` explains them: what is matched. Name, data, seed and test
+    fold are the study's own."""
+    models: Mapping[Name, Model] = Field(default_factory=dict)
+    """Name -> model; none scores the baselines alone."""
+    tasks: Mapping[Name, Task]
+    """Name -> task."""
+    primary: tuple[Primary, ...] = ()
+    """What decides."""
+    map: Map = Map()
+    """Which vectors are kept."""
+
+    @field_validator("folds")
+    @classmethod
+    def _folds_once(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or len(set(value)) < len(value):
+            raise ValueError("give at least one fold, each once")
+        return value
+
+    @field_validator("tasks")
+    @classmethod
+    def _some_task(cls, value: Mapping[str, Task]) -> Mapping[str, Task]:
+        if not value:
+            raise ValueError("give at least one task")
+        return value
+
+    @field_validator("models")
+    @classmethod
+    def _runs(cls, value: Mapping[str, Model], info: ValidationInfo) -> Mapping[str, Model]:
+        for name, model in value.items():
+            try:
+                run = read_run(model.run, merged(info.data.get("common", {}), model.settings))
+            except (AppError, ConfigError) as error:
+                raise ValueError(f"{name}: {error}") from error
+            if run.start and model.start:
+                raise ValueError(
+                    f"{name}: start names a model of the study, settings.start a folder: leave one of them out"
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        scored = [name for name, model in self.models.items() if model.scored]
+        for name, model in self.models.items():
+            if model.start:
+                _known(model.start, self.models, f"models.{name}.start")
+        ordered(self.models)
+        for name, task in self.tasks.items():
+            for model_name in task.models:
+                _known(model_name, scored, f"tasks.{name}.models")
+        for number, outcome in enumerate(self.primary):
+            _known(outcome.task, self.tasks, f"primary.{number}.task")
+            _known(outcome.model, scored, f"primary.{number}.model")
+        return self
+
+
+def ordered(models: Mapping[str, Model]) -> list[str]:
+    """Names of the models, each behind the one that it starts from.
+
+    Raises:
+        ValueError: they start from each other in a circle.
+    """
+    done: list[str] = []
+    while len(done) < len(models):
+        ready = [n for n, m in models.items() if n not in done and (not m.start or m.start in done)]
+        if not ready:
+            circle = ", ".join(sorted(set(models) - set(done)))
+            raise ValueError(f"models: {circle} start from each other; let one of them start from nothing")
+        done += ready
+    return done
+
+
+def read_study(name: str, settings: Sequence[str] = ()) -> Study:
+    """A named study, or the one that a TOML file describes, with `a.b=3` put in place.
+
+    Raises:
+        ConfigError: no such name or file, or a fault in it.
+    """
+    return load(Study, find(name, STUDIES, kind="study"), settings=settings)
+
+
+def _known(name: str, known: Mapping[str, Any] | Sequence[str], key: str) -> None:
+    if name not in known:
+        raise ValueError(f"{key}: no {name!r}{did_you_mean(name, list(known))}; known: {', '.join(known)}")

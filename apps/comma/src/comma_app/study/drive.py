@@ -1,0 +1,110 @@
+"""A study from its first piece to its last; what is finished is never done again."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from comma_align.train import train
+from comma_data.interrupt import resumable
+from comma_data.shards import ShardSet
+from comma_data.split import Split
+
+from comma_app.study.asking import Sides, keep_vectors, score
+from comma_app.study.config import Study
+from comma_app.study.errors import PausedError
+from comma_app.study.estimate import kept, table
+from comma_app.study.folder import begin, check_same, clear_stillborn, done, held
+from comma_app.study.models import check_start
+from comma_app.study.pieces import Piece, pieces
+from comma_app.study.report import finish
+from comma_app.study.runs import base_run, run_folder, run_of
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A study on its data, and where it leaves what it makes."""
+
+    study: Study
+    data: Path
+    out: Path
+    command: str
+    """What was typed, for the result."""
+    say: Say
+    quiet: bool = False
+    """Whether trainings show no progress."""
+
+
+def plan(job: Job) -> list[str]:
+    """What would be done, and how long it takes; nothing is left behind.
+
+    Raises:
+        StudyError: it cannot be begun there; see `conduct` for the rest.
+    """
+    shards = ShardSet(job.data)
+    check_same(job.out, job.study, shards.manifest.data_hash)
+    refuse_leaks(job.study, shards)
+    found = kept(job.study, job.data, Sides(data=shards, part=job.study.part), job.out, write=False)
+    return [*table(job.study, job.out, found), *(f"doubt: {doubt}" for doubt in found.doubts)]
+
+
+def conduct(job: Job, minutes: float | None = None) -> None:
+    """Do every piece that is not done, then write the result.
+
+    Args:
+        job: the study.
+        minutes: stop after the piece during which they are over; None never stops.
+
+    Raises:
+        StudyError: the folder holds something else, or the study cannot be told from its answers.
+        PausedError: the time is over; the same command goes on.
+        comma_data.errors.InterruptedBuildError: told to stop between steps of a training; the same command goes on.
+        comma_align.errors.Interrupted: likewise, within one, after a checkpoint.
+        comma_align.errors.AlignError: a training failed.
+        comma_eval.errors.EvalError: a task cannot be asked, or a model saw what it would be asked.
+    """
+    began = time.monotonic()
+    with held(job.out), resumable("what is finished is kept, and the same command goes on"):
+        shards = ShardSet(job.data)
+        begin(job.out, job.study, shards.manifest.data_hash)
+        refuse_leaks(job.study, shards)
+        sides = Sides(data=shards, part=job.study.part)
+        left = [piece for piece in pieces(job.study) if not done(job.out, piece)]
+        if left:
+            found = kept(job.study, job.data, sides, job.out, write=True)
+            job.say("\n".join([*table(job.study, job.out, found), *(f"doubt: {doubt}" for doubt in found.doubts)]))
+        for number, piece in enumerate(left, start=1):
+            job.say(f"[{number}/{len(left)}] {piece.label}")
+            do(job, piece, sides)
+            if minutes is not None and time.monotonic() - began >= 60 * minutes and number < len(left):
+                rest = len(left) - number
+                raise PausedError(f"{minutes:g} minutes are over; {rest} pieces are left, and the same command goes on")
+        finish(job.study, job.out, shards.manifest, job.command)
+
+
+def do(job: Job, piece: Piece, sides: Sides) -> None:
+    """One piece."""
+    if piece.kind == "train":
+        where = run_folder(job.out, piece.name, piece.fold)
+        clear_stillborn(where)
+        train(run_of(job.study, piece.name, piece.fold, job.out), job.data, where, quiet=job.quiet)
+    elif piece.kind == "score":
+        score(job.study, job.out, piece, sides)
+    else:
+        keep_vectors(job.study, job.out, piece, sides.data)
+
+
+def refuse_leaks(study: Study, data: ShardSet) -> None:
+    """Refuse first models from outside that saw held-out groups, before anything is trained.
+
+    Raises:
+        comma_eval.errors.SeenError: with some of the groups.
+    """
+    for name in study.models:
+        settings = base_run(study, name)
+        for fold in study.folds if settings.start else ():
+            split = Split(test_fold=fold)
+            groups = {row.group or row.formula for row in data.rows if split.part(row.fold) == study.part}
+            check_start(Path(settings.start), groups)

@@ -1,0 +1,19 @@
+"""What can go wrong in a study, each with the exit code of the command that meets it."""
+
+
+class AppError(Exception):
+    """Base of the errors whose message is meant for the user."""
+
+    exit_code = 1
+
+
+class StudyError(AppError):
+    """A study that cannot be begun or gone on with as asked."""
+
+    exit_code = 2
+
+
+class PausedError(AppError):
+    """Stopped after a piece because the time that was given is over; the same command goes on."""
+
+    exit_code = 4

@@ -1,0 +1,85 @@
+"""Trained models of a fold as what a task asks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from comma_align import folder as run_files
+from comma_align import predictor
+from comma_align.start import model_of
+from comma_data.sample import Sample
+from comma_encoders.folder import load, read_manifest
+from comma_eval.seen import refuse_seen
+from comma_eval.task import Embedder, Prediction, Task
+
+from comma_app.study.config import Study
+from comma_app.study.errors import StudyError
+from comma_app.study.runs import base_run, run_folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finetuned:
+    """A predictor of the stage `supervised`, which has learnt already what a task would fit a head for."""
+
+    trained: predictor.Predictor
+
+    def fit(self, train: Sequence[Sample], target: str) -> None:  # noqa: ARG002  it has learnt from its own part
+        """Nothing is learnt here.
+
+        Raises:
+            StudyError: it was trained for another target.
+        """
+        known = self.trained.meaning.target
+        if target != known:
+            raise StudyError(f"a model that was trained to tell {known!r} cannot tell {target!r}")
+
+    def predict(self, samples: Sequence[Sample]) -> Prediction:
+        """Its numbers; it states no interval, so that low and high are the number itself."""
+        value = np.asarray(self.trained.predict(samples), dtype=float)
+        return Prediction(value=value, low=value, high=value)
+
+
+def askable(study: Study, task_name: str, task: Task[Any]) -> list[str]:
+    """Models that a task of the study is put to: a supervised one only where its target is asked."""
+    chosen = study.tasks[task_name].models
+    found = []
+    for name, model in study.models.items():
+        run = base_run(study, name)
+        fits = run.stages[-1] != "supervised" or run.supervised.target == task.needs.target
+        if model.scored and fits and (not chosen or name in chosen):
+            found.append(name)
+    return found
+
+
+def loaded(run: Path, task: Task[Any]) -> Any:
+    """The model of a finished run as the task asks it."""
+    if (run / run_files.PREDICTOR).is_dir():
+        return Finetuned(trained=predictor.load(run / run_files.PREDICTOR))
+    return task.model_of(load(run / run_files.MODEL))
+
+
+def embedder(run: Path) -> Embedder | None:
+    """The aligned model of a finished run; None for one that only tells a property."""
+    return load(run / run_files.MODEL) if (run / run_files.MODEL).is_dir() else None
+
+
+def checked(folder: Path, name: str, fold: int, held_out: set[str]) -> str:
+    """What a model says of what it saw.
+
+    Raises:
+        comma_eval.errors.SeenError: it saw a group that it is asked about.
+    """
+    run = run_folder(folder, name, fold)
+    place = run / run_files.MODEL if (run / run_files.MODEL).is_dir() else run / run_files.PREDICTOR / run_files.MODEL
+    return refuse_seen(held_out, read_manifest(place).get("groups_seen"))
+
+
+def check_start(start: Path, held_out: set[str]) -> None:
+    """Refuse, before anything is trained, a first model from outside that saw what is to be asked.
+
+    Raises:
+        comma_eval.errors.SeenError: it did.
+    """
+    refuse_seen(held_out, read_manifest(model_of(start)).get("groups_seen"))

@@ -1,0 +1,130 @@
+"""Answers of all folds as one sample: means over groups with intervals, and paired differences.
+
+Folds hold different groups, so that what was answered in each is one answer in the pool. Figures that are no means of
+single answers (a rank correlation, an F1) are given as their mean over folds, and say so.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from comma_eval.metrics import Interval, interval_of, row
+from comma_eval.report import AGAINST, MODEL
+from comma_eval.task import Item, Row
+from jaxtyping import Float
+
+FIGURES: Mapping[str, str] = {"absolute error": "MAE", "squared error": "RMSE", "correct": "accuracy"}
+"""Metric of single answers -> the figure that is their mean, or the root of it; others have one name for both."""
+ROOTS = ("RMSE",)
+"""Figures that are the root of a mean."""
+SHOWN_ONLY = ("prediction", "truth")
+"""Metrics of single answers of which a mean says nothing."""
+SUMS = ("queries", "formulas", "groups", "samples", "tied")
+"""Sizes that add up over folds; of others the mean is given, or the extreme that their name says."""
+
+Key = tuple[int, str]
+"""Fold and item."""
+Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(kw_only=True)
+class Question:
+    """What all models answered to one question."""
+
+    labels: Mapping[str, str]
+    groups: dict[Key, str] = field(default_factory=dict)
+    answers: dict[str, dict[str, dict[Key, float]]] = field(default_factory=dict)
+    """Figure -> model -> answers."""
+
+    def interval(self, figure: str, models: Sequence[str], of: Callable[..., Any]) -> Interval:
+        """Interval of a function of the figures of several models, on what all of them answered."""
+        theirs = [self.answers[figure][model] for model in models]
+        keys = sorted(set.intersection(*(set(one) for one in theirs)))
+        values: Float[np.ndarray, "k items"] = np.array([[one[key] for key in keys] for one in theirs])
+        root: Callable[[Any], Any] = np.sqrt if figure in ROOTS else _same
+        return interval_of(lambda means: of(*root(means)), values, [self.groups[key] for key in keys])
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def gathered(labels: Mapping[str, str], folds: Iterable[tuple[int, Iterable[Item]]]) -> list[Question]:
+    """The questions of a task, with the answers of all folds.
+
+    Args:
+        labels: of the task, put in front of each question's own.
+        folds: fold -> what was answered there.
+    """
+    found: dict[Labels, Question] = {}
+    for fold, answered in folds:
+        for item in answered:
+            told = in_order({**labels, **{name: value for name, value in item.labels.items() if name != MODEL}})
+            question = found.setdefault(tuple(told.items()), Question(labels=told))
+            key = (fold, item.item)
+            question.groups[key] = item.group
+            figure = FIGURES.get(item.metric, item.metric)
+            question.answers.setdefault(figure, {}).setdefault(item.labels[MODEL], {})[key] = item.value
+    return list(found.values())
+
+
+def in_order(labels: Mapping[str, str]) -> dict[str, str]:
+    """Labels in the one order in which equal questions are recognised: the task, the others by name, who answered."""
+    places = {"task": 0, MODEL: 2, AGAINST: 3}
+    return dict(sorted(labels.items(), key=lambda label: (places.get(label[0], 1), label[0])))
+
+
+def figures(question: Question) -> Iterator[Row]:
+    """Every figure of every model that is a mean of answers."""
+    for figure, models in question.answers.items():
+        if figure not in SHOWN_ONLY:
+            for model in models:
+                yield row({**question.labels, MODEL: model}, figure, question.interval(figure, [model], _same))
+
+
+def differences(question: Question, ours: Sequence[str]) -> Iterator[Row]:
+    """Paired differences of our models from every other line.
+
+    Two of ours are compared once, the one that comes first in the study against the other.
+    """
+    for figure, models in question.answers.items():
+        if figure in SHOWN_ONLY:
+            continue
+        places = {name: number for number, name in enumerate(ours)}
+        for model in (name for name in ours if name in models):
+            for line in models:
+                if line != model and places.get(line, len(ours)) > places[model]:
+                    labels = {**question.labels, MODEL: model, AGAINST: line}
+                    yield row(labels, figure, question.interval(figure, [model, line], np.subtract))
+
+
+def others(rows: Iterable[Mapping[str, Any]], covered: set[tuple[Labels, str]]) -> Iterator[Row]:
+    """Figures that are no means of answers, and sizes, over all folds.
+
+    Args:
+        rows: of all folds, in the form of a committed result.
+        covered: labels and figures that came from single answers already.
+    """
+    measured = ("metric", "value", "low", "high", "n")
+    found: dict[tuple[Labels, str], list[Mapping[str, Any]]] = {}
+    for one in rows:
+        labels = tuple(in_order({key: value for key, value in one.items() if key not in measured}).items())
+        if (labels, one["metric"]) not in covered and AGAINST not in one and one["value"] is not None:
+            found.setdefault((labels, one["metric"]), []).append(one)
+    for (labels, metric), several in found.items():
+        values = [float(one["value"]) for one in several]
+        value, name = _together(metric, values, figure=MODEL in dict(labels))
+        yield Row(
+            labels=dict(labels), metric=name, value=value, low=None, high=None, n=sum(one["n"] for one in several)
+        )
+
+
+def _together(metric: str, values: Sequence[float], *, figure: bool) -> tuple[float, str]:
+    """One value of several folds, and its name."""
+    if metric in SUMS or "truth" in metric:
+        return float(sum(values)), metric
+    if metric.startswith(("smallest", "largest")):
+        return (min if metric.startswith("smallest") else max)(values), metric
+    mean = float(np.mean(values))
+    return mean, f"{metric}, mean of folds" if figure and len(values) > 1 else metric
