@@ -16,7 +16,7 @@ from comma_eval.page.maps import picture
 from comma_eval.page.page import of_report, render
 from comma_eval.page.parity import parities
 from comma_eval.page.rows import counted, questions
-from comma_eval.report import Grid, markdown_grid, numeric
+from comma_eval.report import Grid, markdown_of, numeric
 from comma_eval.task import Item, Report, Row
 
 PAYLOADS = (
@@ -234,5 +234,5 @@ def test_gains_are_told_with_their_aim():
 
 def test_tables_in_markdown_cannot_be_broken_by_a_name():
     grid = Grid(title="t", header=("model", "R@1"), lines=(("a|b\n<b>", "0.5"), ("c", "")))
-    assert "| a\\|b &lt;b> | 0.5 |" in markdown_grid(grid)
+    assert "| a\\|b &lt;b> | 0.5 |" in markdown_of(grid)
     assert numeric(grid) == (False, True)

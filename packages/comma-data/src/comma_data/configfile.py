@@ -32,6 +32,14 @@ SET = "--set "
 """In front of a fault that a setting of the command line has."""
 
 
+class FaultAt(ValueError):  # noqa: N818  a validator raises it, and pydantic takes it up
+    """A fault that a validator of a table finds at a key inside of it, whose line the message then gives."""
+
+    def __init__(self, key: Key, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
 def load(
     model: type[Model], path: Path, *, settings: Sequence[str] = (), synonyms: Mapping[Key, str] = MappingProxyType({})
 ) -> Model:
@@ -195,6 +203,10 @@ def _fault(
     location = tuple(str(part) for part in fault["loc"])
     if len(location) > 1 and location[1] == "0" and (*location[:1], "0") not in lines and _is_table(lines, location[0]):
         location = (location[0], *location[2:])  # one table that stands for a list of one
+    inside = fault.get("ctx", {}).get("error")
+    if isinstance(inside, FaultAt):
+        location += inside.key
+        return f"{_where(location, lines, chosen)}: {'.'.join(location)}: {inside}"
     key = ".".join(location) or "file"
     where = _where(location, lines, chosen)
     valid = sorted(_fields(model, location[:-1]))

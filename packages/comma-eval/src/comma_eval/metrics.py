@@ -73,7 +73,7 @@ def interval_of(
     with np.errstate(divide="ignore", invalid="ignore"):
         value = function(means.mean(axis=1)[:, None])
         drawn = function(means @ _draws(means.shape[1]).T / means.shape[1])
-    low, high = np.percentile(drawn, COVERAGE)
+        low, high = np.percentile(drawn, COVERAGE)
     return Interval(value=float(value[0]), low=float(low), high=float(high), n=means.shape[1])
 
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from comma_data.configfile import find, load
+from comma_data.configfile import FaultAt, Key, find, load
 from comma_data.errors import ConfigError
 from comma_data.nearest import did_you_mean
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from comma_eval.errors import EvalError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from comma_app.study.errors import AppError
 from comma_app.study.runs import merged, read_run
@@ -54,16 +55,6 @@ class Task(Section):
     """Option -> values, e.g. budgets of labels or views of a text: the task is asked once with each of them."""
     models: tuple[str, ...] = ()
     """Which models are asked; empty for all that can be."""
-
-    @model_validator(mode="after")
-    def _can_be_asked(self) -> Self:
-        try:
-            list(asked(self.task, self.options, self.each))
-        except Exception as error:
-            if not hasattr(error, "exit_code"):
-                raise
-            raise ValueError(str(error)) from error
-        return self
 
 
 class Primary(Section):
@@ -152,33 +143,10 @@ class Study(Section):
             raise ValueError("give at least one task")
         return value
 
-    @field_validator("models")
-    @classmethod
-    def _runs(cls, value: Mapping[str, Model], info: ValidationInfo) -> Mapping[str, Model]:
-        for name, model in value.items():
-            try:
-                run = read_run(model.run, merged(info.data.get("common", {}), model.settings))
-            except (AppError, ConfigError) as error:
-                raise ValueError(f"{name}: {error}") from error
-            if run.start and model.start:
-                raise ValueError(
-                    f"{name}: start names a model of the study, settings.start a folder: leave one of them out"
-                )
-        return value
-
     @model_validator(mode="after")
-    def _names_are_known(self) -> Self:
-        scored = [name for name, model in self.models.items() if model.scored]
-        for name, model in self.models.items():
-            if model.start:
-                _known(model.start, self.models, f"models.{name}.start")
-        ordered(self.models)
-        for name, task in self.tasks.items():
-            for model_name in task.models:
-                _known(model_name, scored, f"tasks.{name}.models")
-        for number, outcome in enumerate(self.primary):
-            _known(outcome.task, self.tasks, f"primary.{number}.task")
-            _known(outcome.model, scored, f"primary.{number}.model")
+    def _makes_sense(self) -> Self:
+        for check in (_models, _tasks, _outcomes):
+            check(self)
         return self
 
 
@@ -186,14 +154,15 @@ def ordered(models: Mapping[str, Model]) -> list[str]:
     """Names of the models, each behind the one that it starts from.
 
     Raises:
-        ValueError: they start from each other in a circle.
+        FaultAt: they start from each other in a circle.
     """
     done: list[str] = []
     while len(done) < len(models):
         ready = [n for n, m in models.items() if n not in done and (not m.start or m.start in done)]
         if not ready:
-            circle = ", ".join(sorted(set(models) - set(done)))
-            raise ValueError(f"models: {circle} start from each other; let one of them start from nothing")
+            circle = sorted(set(models) - set(done))
+            told = f"{', '.join(circle)} start from each other; let one of them start from nothing"
+            raise FaultAt(("models", circle[0], "start"), told)
         done += ready
     return done
 
@@ -207,6 +176,46 @@ def read_study(name: str, settings: Sequence[str] = ()) -> Study:
     return load(Study, find(name, STUDIES, kind="study"), settings=settings)
 
 
-def _known(name: str, known: Mapping[str, Any] | Sequence[str], key: str) -> None:
+def _models(study: Study) -> None:
+    """Every model is a run, and starts from what is there."""
+    for name, model in study.models.items():
+        try:
+            run = read_run(model.run, merged(study.common, model.settings))
+        except (AppError, ConfigError) as error:
+            key = "run" if "no run" in str(error) else "settings"
+            raise FaultAt(("models", name, key), str(error).removeprefix("settings: ")) from error
+        if model.start:
+            _known(model.start, study.models, ("models", name, "start"))
+        if run.start and model.start:
+            raise FaultAt(
+                ("models", name, "start"), "names a model, and settings.start a folder: leave one of them out"
+            )
+    ordered(study.models)
+
+
+def _tasks(study: Study) -> None:
+    """Every task can be asked, of models that are scored."""
+    for name, task in study.tasks.items():
+        try:
+            list(asked(task.task, task.options, task.each))
+        except (AppError, EvalError) as error:
+            key = ("task",) if "no task" in str(error) else ()
+            raise FaultAt(("tasks", name, *key), str(error)) from error
+        for model in task.models:
+            _known(model, _scored(study), ("tasks", name, "models"))
+
+
+def _outcomes(study: Study) -> None:
+    """Every outcome is one of a task and a model of the study."""
+    for number, outcome in enumerate(study.primary):
+        _known(outcome.task, study.tasks, ("primary", str(number), "task"))
+        _known(outcome.model, _scored(study), ("primary", str(number), "model"))
+
+
+def _scored(study: Study) -> list[str]:
+    return [name for name, model in study.models.items() if model.scored]
+
+
+def _known(name: str, known: Mapping[str, Any] | Sequence[str], key: Key) -> None:
     if name not in known:
-        raise ValueError(f"{key}: no {name!r}{did_you_mean(name, list(known))}; known: {', '.join(known)}")
+        raise FaultAt(key, f"no {name!r}{did_you_mean(name, list(known))}; known: {', '.join(known)}")

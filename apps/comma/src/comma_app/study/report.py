@@ -10,7 +10,7 @@ from comma_eval.page.confusion import confusion_grids, without
 from comma_eval.page.content import Map, Outcome, Page
 from comma_eval.page.forest import gain
 from comma_eval.page.page import interval, render
-from comma_eval.report import Grid, markdown, markdown_grid
+from comma_eval.report import Grid, markdown, markdown_of
 
 from comma_app.study.config import Study
 from comma_app.study.folder import PAGE, RESULT, TABLES, write_json, write_text
@@ -56,7 +56,7 @@ def finish(study: Study, folder: Path, manifest: Any, command: str) -> None:
     )
     parts = [primary_grid(found.outcomes)] if found.outcomes else []
     parts += [*([grid] if grid.lines else []), *confusion_grids(report.rows)]
-    write_text(folder / TABLES, "\n\n".join([*map(markdown_grid, parts), markdown(without(report))]))
+    write_text(folder / TABLES, "\n\n".join([*map(markdown_of, parts), markdown(without(report))]))
     write_text(folder / PAGE, render(page))
     write_json(folder / RESULT, told)
 

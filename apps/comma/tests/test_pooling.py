@@ -1,0 +1,146 @@
+"""Folds as one sample, and verdicts by the rule that is printed."""
+
+import numpy as np
+import pytest
+from comma_app.study.config import Primary
+from comma_app.study.errors import StudyError
+from comma_app.study.pooling import differences, figures, gathered, others
+from comma_app.study.verdict import judged, only
+from comma_eval.metrics import mean_interval, paired_difference
+from comma_eval.task import Item
+
+N = 60
+
+
+def items(model, values, metric="R@1", prefix="f"):
+    return [
+        Item(
+            labels={"view": "x", "model": model},
+            item=f"q-{i}",
+            group=f"{prefix}{i // 2}",
+            metric=metric,
+            value=float(v),
+        )
+        for i, v in enumerate(values)
+    ]
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def two_folds(**models):
+    """A question whose items have the same names in both folds, as those of a pool have."""
+    folds = []
+    for fold in (0, 1):
+        told = [i for model, of in models.items() for i in items(model, of[fold], prefix=f"{fold}-")]
+        folds.append((fold, told))
+    (question,) = gathered({"task": "t"}, folds)
+    return question
+
+
+def test_the_pool_is_the_mean_over_the_groups_of_all_folds(rng):
+    a, b = rng.random((2, N)), rng.random((2, N))
+    question = two_folds(ours=a, line=b)
+    groups = [f"{fold}-{i // 2}" for fold in (0, 1) for i in range(N)]
+    rows = {row.labels["model"]: row for row in figures(question)}
+    wanted = mean_interval(a.ravel(), groups)
+    assert (rows["ours"].value, rows["ours"].n) == (pytest.approx(wanted.value), N)
+    assert (rows["ours"].low, rows["ours"].high) == pytest.approx((wanted.low, wanted.high), abs=0.01)
+    (difference,) = differences(question, ["ours"])
+    paired = paired_difference(a.ravel(), b.ravel(), groups)
+    assert difference.labels["against"] == "line"
+    assert difference.value == pytest.approx(paired.value)
+
+
+def test_two_of_ours_are_compared_once(rng):
+    question = two_folds(first=rng.random((2, N)), second=rng.random((2, N)), line=rng.random((2, N)))
+    pairs = [(row.labels["model"], row.labels["against"]) for row in differences(question, ["first", "second"])]
+    assert pairs == [("first", "second"), ("first", "line"), ("second", "line")]
+
+
+def test_rmse_is_the_root_of_the_mean_square(rng):
+    error = rng.normal(size=N)
+    told = items("ours", error**2, "squared error") + items("ours", abs(error), "absolute error")
+    told += items("ours", error, "prediction")
+    (question,) = gathered({"task": "t"}, [(0, told)])
+    rows = {row.metric: row for row in figures(question)}
+    assert rows.keys() == {"RMSE", "MAE"}
+    assert rows["RMSE"].value == pytest.approx(np.sqrt((error**2).mean()))
+    assert rows["RMSE"].low < rows["RMSE"].value < rows["RMSE"].high
+
+
+def test_what_is_no_mean_of_answers_says_so():
+    labels = {"task": "t", "view": "x"}
+    rows = [{**labels, "metric": "queries", "value": v, "low": None, "high": None, "n": 1} for v in (5.0, 7.0)]
+    rows += [{**labels, "metric": "largest pool", "value": v, "low": None, "high": None, "n": 1} for v in (5.0, 7.0)]
+    rows += [
+        {**labels, "model": "a", "metric": "Spearman", "value": v, "low": None, "high": None, "n": 9}
+        for v in (0.2, 0.4)
+    ]
+    rows += [{**labels, "model": "a", "metric": "R@1", "value": 0.5, "low": None, "high": None, "n": 9}]
+    rows += [{**labels, "model": "a", "metric": "F1", "value": None, "low": None, "high": None, "n": 9}]
+    told = tuple({"task": "t", "view": "x", "model": "a"}.items())
+    found = {row.metric: row for row in others(rows, {(told, "R@1")})}
+    assert found.keys() == {"queries", "largest pool", "Spearman, mean of folds"}
+    assert found["queries"].value == 12
+    assert found["largest pool"].value == 7
+    assert found["Spearman, mean of folds"].value == pytest.approx(0.3)
+    assert found["Spearman, mean of folds"].low is None
+
+
+def outcome(**changes):
+    base = {"name": "p", "task": "t", "where": {"view": "x"}, "model": "ours", "against": ("line",), "aim": 0.2}
+    return Primary(**(base | changes))
+
+
+@pytest.mark.parametrize(
+    ("gain", "noise", "verdict"),
+    [(0.5, 0.01, "holds"), (0.1, 0.01, "does not hold"), (-0.3, 0.01, "does not hold"), (0.25, 0.9, "undecided")],
+)
+@pytest.mark.parametrize("better", ["higher", "lower"])
+def test_verdicts(rng, gain, noise, verdict, better):
+    """A gain that was planted, with noise that makes it certain or not."""
+    line = 0.4 + 0.2 * rng.random((2, N))
+    factor = 1 + gain if better == "higher" else 1 - gain
+    jitter = noise * rng.standard_normal((2, N))
+    question = two_folds(ours=factor * line + jitter - jitter.mean(), line=line)
+    found = judged(outcome(better=better), question)
+    assert found.verdict == verdict
+    assert found.gain.value == pytest.approx(gain, abs=0.02)
+
+
+def test_of_several_lines_the_best_is_what_counts(rng):
+    weak, strong = 0.2 * np.ones((2, N)), 0.6 * np.ones((2, N))
+    question = two_folds(ours=0.5 * np.ones((2, N)), weak=weak, strong=strong)
+    assert judged(outcome(against=("weak", "strong")), question).against == "strong"
+    assert judged(outcome(against=("weak", "strong"), better="lower"), question).against == "weak"
+
+
+def test_a_line_at_zero_gives_no_relative_gain_but_a_verdict(rng):
+    question = two_folds(ours=rng.random((2, N)), line=np.zeros((2, N)))
+    found = judged(outcome(), question)
+    assert found.gain is None
+    assert found.verdict == "holds"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"where": {"view": "y"}}, "no question of t fit where = .*view x"),
+        ({"metric": "R@5"}, "has no 'R@5' .* it has R@1"),
+        ({"against": ("nobody",)}, "'nobody' did not answer; there are ours, line"),
+    ],
+)
+def test_an_outcome_that_cannot_be_told_says_what_there_is(rng, changes, message):
+    question = two_folds(ours=rng.random((2, N)), line=rng.random((2, N)))
+    with pytest.raises(StudyError, match=message):
+        only(outcome(**changes), [question])
+
+
+def test_an_outcome_of_several_questions_is_refused(rng):
+    both = [two_folds(ours=rng.random((2, N)), line=rng.random((2, N))) for _ in range(2)]
+    both[1].labels = {**both[1].labels, "pool": "open"}
+    with pytest.raises(StudyError, match="2 questions of t fit"):
+        only(outcome(), both)

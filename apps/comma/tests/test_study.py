@@ -1,0 +1,302 @@
+"""A study from its TOML to its report: made, gone on with, killed, refused."""
+
+import json
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import working
+from comma_align.train import train
+from comma_app.study import drive, estimate
+from comma_app.study.config import Study
+from comma_app.study.drive import Job, conduct, plan
+from comma_app.study.errors import PausedError, StudyError
+from comma_app.study.folder import RESULT, TABLES
+from comma_app.study.pieces import pieces
+from comma_app.study.runs import base_run, run_folder
+from comma_data.shards import ShardSet
+from comma_data.split import Split, group_hash
+from comma_encoders.folder import load, read_manifest
+from comma_eval.errors import SeenError, UsageError
+from comma_eval.items import read
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick():
+    """One thread, as in the processes that the tests start, and a cheap baseline."""
+    threads, undo = torch.get_num_threads(), working.quicken()
+    torch.set_num_threads(1)
+    yield
+    undo()
+    torch.set_num_threads(threads)
+
+
+def job_of(study, data, out, said=None):
+    return Job(
+        study=study,
+        data=data,
+        out=out,
+        command="comma study tiny",
+        say=([] if said is None else said).append,
+        quiet=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def said():
+    return []
+
+
+@pytest.fixture(scope="module")
+def finished(tiny, data, said, tmp_path_factory):
+    out = tmp_path_factory.mktemp("studies") / "tiny"
+    conduct(job_of(tiny, data, out, said))
+    return out
+
+
+@pytest.fixture(scope="module")
+def result(finished):
+    return json.loads((finished / RESULT).read_text())
+
+
+def figures(out):
+    """What a result says, without how long it took."""
+    told = json.loads((out / RESULT).read_text())
+    models = [{key: value for key, value in model.items() if key != "seconds"} for model in told["models"]]
+    return told["rows"], told["primary"], told["facts"], models
+
+
+def test_every_piece_leaves_its_own_folder(finished):
+    left = {path.relative_to(finished).as_posix() for path in finished.rglob("*") if path.is_file()}
+    assert {"study.toml", "begun.json", "estimates.json", "study.json", "tables.md", "report.html"} <= left
+    for fold in (0, 1):
+        assert {f"runs/{name}/fold-{fold}/manifest.json" for name in ("before", "ours", "clip")} <= left
+        assert {f"scores/fold-{fold}/protocols,view=precursors{end}" for end in (".json", ".parquet")} <= left
+        assert f"vectors/fold-{fold}.npz" in left
+
+
+def test_the_result_has_the_form_of_a_committed_one(result):
+    assert {"what", "command", "commit", "machine", "versions", "seconds", "rows"} <= result.keys()
+    assert {"cpu", "gpu", "cores", "memory_gib"} == result["machine"].keys()
+    for row in result["rows"]:
+        assert list(row)[-5:] == ["metric", "value", "low", "high", "n"]
+        assert row["low"] is None or row["low"] <= row["value"] <= row["high"]
+    assert str(Path.cwd()) not in json.dumps(result)
+
+
+def test_figures_are_those_of_the_answers_of_both_folds(finished, result):
+    files = [finished / "scores" / f"fold-{fold}" / "protocols,view=precursors.parquet" for fold in (0, 1)]
+    question = {"model": "clip", "direction": "structure -> protocol", "view": "precursors"}
+    values: dict[str, list[float]] = {}
+    for item in (item for file in files for item in read(file)):
+        if item.metric == "R@1" and item.labels == question:
+            values.setdefault(item.group, []).append(item.value)
+    (row,) = [
+        r for r in result["rows"] if r["metric"] == "R@1" and question.items() <= r.items() and "against" not in r
+    ]
+    assert row["n"] == len(values)
+    assert row["value"] == pytest.approx(np.mean([np.mean(of) for of in values.values()]))
+
+
+def test_every_model_meets_every_line(result):
+    pairs = {(row["model"], row["against"]) for row in result["rows"] if "against" in row}
+    lines = {"chance", "element overlap", "composition MLP"}
+    assert {("ours", line) for line in {*lines, "clip"}} | {("clip", line) for line in lines} <= pairs
+    assert not any("before" in pair for pair in pairs)
+
+
+def test_the_primary_outcome_is_measured_by_the_better_line(result):
+    (outcome,) = result["primary"]
+    values = {
+        row["model"]: row["value"]
+        for row in result["rows"]
+        if row["metric"] == "R@1"
+        and row["direction"] == "structure -> protocol"
+        and "model" in row
+        and "against" not in row
+    }
+    assert outcome["against"] == max(("element overlap", "clip"), key=values.__getitem__)
+    assert outcome["difference"]["value"] == pytest.approx(values["ours"] - values[outcome["against"]])
+
+
+def test_models_start_from_those_of_their_own_fold(finished):
+    for fold in (0, 1):
+        model = read_manifest(run_folder(finished, "ours", fold) / "model")
+        config = tomllib.loads((run_folder(finished, "ours", fold) / "config.toml").read_text())
+        assert config["start"] == str(run_folder(finished, "before", fold))
+        assert (config["seed"], model["split"]["test_fold"]) == (fold, fold)
+    assert "start" in tomllib.loads((run_folder(finished, "clip", 0) / "config.toml").read_text())
+
+
+def test_what_a_model_starts_from_counts_as_its_cost(result):
+    cost = {model["model"]: model for model in result["models"]}
+    assert cost["ours"]["steps"] == cost["before"]["steps"] + cost["clip"]["steps"]
+    assert cost["ours"]["starts from"] == "before"
+    assert cost["ours"]["samples seen"] > cost["clip"]["samples seen"] > 0
+
+
+def test_no_model_saw_what_it_was_asked(finished, data):
+    for fold in (0, 1):
+        held_out = {
+            group_hash(row.formula) for row in ShardSet(data).rows if Split(test_fold=fold).part(row.fold) == "test"
+        }
+        assert not held_out & set(read_manifest(run_folder(finished, "ours", fold) / "model")["groups_seen"])
+
+
+def test_the_page_and_the_tables_tell_the_same(finished, result):
+    page, tables = (finished / "report.html").read_text(), (finished / TABLES).read_text()
+    (outcome,) = result["primary"]
+    for text in (page, tables):
+        assert outcome["verdict"] in text
+        assert f"{outcome['difference']['value']:.3f} (" in text
+        assert "starts from what was pre-trained" in text
+    assert page.count("<svg ") == 1 + 2 + 2  # outcomes, two directions, two maps
+
+
+def test_vectors_are_those_of_the_model(finished, data):
+    with np.load(finished / "vectors" / "fold-0.npz") as arrays:
+        assert {key.rpartition("/")[0] for key in arrays.files} == {
+            f"{m}/{k}" for m in ("ours", "clip") for k in ("structure", "text")
+        }
+        vectors, colours = arrays["clip/structure/vectors"], arrays["clip/structure/colours"]
+    rows = [row for row in ShardSet(data).rows if Split(test_fold=0).part(row.fold) == "test"]
+    assert len(vectors) == len(rows)
+    assert set(colours) == {3.0}
+    samples = [ShardSet(data).read(ShardSet(data).position(row.id)) for row in rows]
+    z = load(run_folder(finished, "clip", 0) / "model").embed(samples)["structure"].z.numpy()
+    assert np.allclose(np.sort(z, axis=0), np.sort(vectors, axis=0), atol=1e-5)
+
+
+def test_the_estimate_is_told_before_the_first_piece(said, tiny):
+    assert said[0].splitlines()[-1].startswith("left")
+    assert len(said[0].splitlines()) == len(list(pieces(tiny))) + 1
+    assert "[1/" in said[1]
+
+
+def test_a_finished_study_only_reports(tiny, data, finished, monkeypatch):
+    before, stamps = figures(finished), {p: p.stat().st_mtime_ns for p in (finished / "runs").rglob("*")}
+    (finished / RESULT).unlink()
+    monkeypatch.setattr(drive, "do", None)
+    conduct(job_of(tiny, data, finished))
+    assert figures(finished) == before
+    assert {p: p.stat().st_mtime_ns for p in (finished / "runs").rglob("*")} == stamps
+
+
+def test_killed_anywhere_it_goes_on_and_tells_the_same(data, tmp_path, finished):
+    out = tmp_path / "study"
+    for moment, number, code in working.STOPS:
+        assert working.ending(working.study_process(working.TINY, data, out, moment, number)) == code, moment
+        assert not (out / RESULT).exists()
+    assert working.ending(working.study_process(working.TINY, data, out, "", 0)) == 0
+    assert figures(out) == figures(finished)
+
+
+def test_time_that_is_over_pauses_after_a_piece(tiny, data, finished, tmp_path):
+    out, count = tmp_path / "study", len(list(pieces(tiny)))
+    with pytest.raises(PausedError, match=rf"0 minutes are over; {count - 1} pieces are left") as paused:
+        conduct(job_of(tiny, data, out), minutes=0)
+    assert paused.value.exit_code == 4
+    conduct(job_of(tiny, data, out))
+    assert figures(out) == figures(finished)
+
+
+def test_a_dry_run_tells_what_is_done_and_leaves_nothing(tiny, data, finished, tmp_path, values):
+    lines = plan(job_of(tiny, data, tmp_path / "study"))
+    assert sum(line.startswith("to do") for line in lines) == len(list(pieces(tiny)))
+    assert any("steps" in line and "weights" in line for line in lines)
+    assert not (tmp_path / "study").exists()
+    assert sum(line.startswith("done") for line in plan(job_of(tiny, data, finished))) == len(list(pieces(tiny)))
+
+
+def test_a_study_that_changed_is_refused_by_its_keys(data, finished, values):
+    values["common"]["epochs"] = 3
+    with pytest.raises(StudyError, match=r"models\.before\.settings\.epochs, .* changed") as refused:
+        conduct(job_of(Study(**values), data, finished))
+    assert refused.value.exit_code == 2
+
+
+def test_other_data_are_refused(tiny, other_data, finished):
+    for go in (conduct, plan):
+        with pytest.raises(StudyError, match="begun on other data"):
+            go(job_of(tiny, other_data, finished))
+
+
+def test_a_folder_of_other_things_is_refused(tiny, data, tmp_path):
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(StudyError, match="holds other things than a study"):
+        conduct(job_of(tiny, data, tmp_path))
+    assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == ["thesis.tex"]
+
+
+def test_two_processes_do_not_work_on_one_study(tiny, data, finished):
+    with drive.held(finished), pytest.raises(StudyError, match="another process works on this study"):
+        conduct(job_of(tiny, data, finished))
+
+
+@pytest.mark.parametrize("go", [conduct, plan])
+def test_a_first_model_that_saw_the_test_groups_is_refused_at_once(go, data, tmp_path, values, finished):
+    """A model of fold 1 was trained on fold 3 and others, some of which this study asks."""
+    del values["models"]["ours"]["start"]
+    values["models"]["ours"]["settings"] = {"start": str(run_folder(finished, "clip", 1))}
+    with pytest.raises(SeenError, match="has seen") as refused:
+        go(job_of(Study(**(values | {"folds": [3]})), data, tmp_path / "study"))
+    assert refused.value.exit_code == 3
+    assert not (tmp_path / "study" / "runs").exists()
+
+
+def test_a_model_that_saw_the_test_groups_gets_no_score(tiny, data, finished, tmp_path, values):
+    """The manifest of a trained model is what decides, whatever was checked before."""
+    one = Study(**(values | {"folds": [0]}))
+    out = tmp_path / "study"
+    with pytest.raises(PausedError):
+        conduct(job_of(one, data, out), minutes=0)
+    for name in ("ours", "clip"):
+        other = base_run(one, name).model_copy(update={"name": name, "test_fold": 2})
+        train(other, data, run_folder(out, name, 0), quiet=True)
+    with pytest.raises(SeenError):
+        conduct(job_of(one, data, out))
+
+
+def test_an_outcome_without_a_question_is_refused_before_anything_is_trained(data, tmp_path, values):
+    values["primary"][0]["where"]["view"] = "masked"
+    with pytest.raises(StudyError, match="no question of protocols fit"):
+        conduct(job_of(Study(**values), data, tmp_path / "study"))
+    assert not (tmp_path / "study" / "runs").exists()
+
+
+def test_an_outcome_is_doubted_where_not_all_samples_were_looked_at(data, tmp_path, values, monkeypatch):
+    monkeypatch.setattr(estimate.rehearse.__globals__["thinned"], "__code__", (lambda samples: samples[::2]).__code__)
+    values["primary"][0]["where"]["view"] = "masked"
+    lines = plan(job_of(Study(**values), data, tmp_path / "study"))
+    assert any(line.startswith("doubt: primary 'better than overlap'") for line in lines)
+
+
+def test_a_model_with_a_baselines_name_is_refused_before_anything_is_trained(data, tmp_path, values):
+    values["models"]["chance"] = values["models"].pop("clip")
+    values["primary"][0]["against"] = ["element overlap"]
+    with pytest.raises(UsageError, match="cannot be called 'chance'"):
+        conduct(job_of(Study(**values), data, tmp_path / "study"))
+    assert not (tmp_path / "study" / "runs").exists()
+
+
+def test_baselines_alone_are_a_study_too(data, tmp_path, values):
+    alone = Study(**{key: value for key, value in values.items() if key not in {"models", "primary", "map", "common"}})
+    conduct(job_of(alone, data, tmp_path / "study"))
+    told = json.loads((tmp_path / "study" / RESULT).read_text())
+    assert {row["model"] for row in told["rows"] if "model" in row} == {"chance", "element overlap", "composition MLP"}
+    assert told["models"] == []
+
+
+def test_a_payload_in_the_study_does_not_run_in_the_page(tiny, data, finished, tmp_path):
+    payload = "<script>alert(1)</script>"
+    first = replace(job_of(tiny, data, finished), command=payload)
+    changed = tiny.model_copy(update={"question": payload})
+    drive.finish(changed, finished, ShardSet(data).manifest, first.command)
+    page = (finished / "report.html").read_text()
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 3
+    assert "<script" not in (finished / TABLES).read_text()
+    drive.finish(tiny, finished, ShardSet(data).manifest, "comma study tiny")
