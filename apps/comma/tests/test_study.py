@@ -11,6 +11,7 @@ import torch
 import working
 from comma_align.train import train
 from comma_app.study import drive, estimate
+from comma_app.study.cli import app
 from comma_app.study.config import Study
 from comma_app.study.drive import Job, conduct, plan
 from comma_app.study.errors import PausedError, StudyError
@@ -22,6 +23,7 @@ from comma_data.split import Split, group_hash
 from comma_encoders.folder import load, read_manifest
 from comma_eval.errors import SeenError, UsageError
 from comma_eval.items import read
+from typer.testing import CliRunner
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -185,6 +187,7 @@ def test_a_finished_study_only_reports(tiny, data, finished, monkeypatch):
     assert {p: p.stat().st_mtime_ns for p in (finished / "runs").rglob("*")} == stamps
 
 
+@pytest.mark.slow
 def test_killed_anywhere_it_goes_on_and_tells_the_same(data, tmp_path, finished):
     out = tmp_path / "study"
     for moment, number, code in working.STOPS:
@@ -288,6 +291,31 @@ def test_baselines_alone_are_a_study_too(data, tmp_path, values):
     told = json.loads((tmp_path / "study" / RESULT).read_text())
     assert {row["model"] for row in told["rows"] if "model" in row} == {"chance", "element overlap", "composition MLP"}
     assert told["models"] == []
+
+
+def comma_study(*arguments):
+    """The command on a study file, in this process."""
+    done = CliRunner().invoke(app, list(map(str, arguments)))
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+def test_the_command_prints_verdicts_or_the_result_and_says_where_things_are(data, finished, result, tmp_path):
+    (tmp_path / "tiny.toml").write_text(working.TINY)
+    done = comma_study(tmp_path / "tiny.toml", "--data", data, "--out", finished)
+    assert done.stdout.startswith(f"{result['primary'][0]['verdict']}: better than overlap: R@1 ours - ")
+    assert "report.html is the report" in done.stderr
+    told = json.loads(comma_study("run", tmp_path / "tiny.toml", "--data", data, "--out", finished, "--json").stdout)
+    assert told["rows"] == result["rows"]
+    assert told["command"].startswith("comma study ")
+
+
+def test_a_dry_run_of_the_command_prints_the_pieces(data, finished, tmp_path):
+    (tmp_path / "tiny.toml").write_text(working.TINY)
+    done = comma_study("--dry-run", tmp_path / "tiny.toml", "--data", data, "--out", finished)
+    assert done.stdout.count("done ") == 10
+    assert "left" in done.stdout.splitlines()[-1]
 
 
 def test_a_payload_in_the_study_does_not_run_in_the_page(tiny, data, finished, tmp_path):

@@ -161,10 +161,8 @@ MOMENTS = {
 STOPS = (
     ("rehearsing", signal.SIGINT, 4),
     ("training", signal.SIGTERM, 4),
-    ("training", signal.SIGKILL, -signal.SIGKILL),
     ("writing a model", signal.SIGKILL, -signal.SIGKILL),
     ("between answers and figures", signal.SIGKILL, -signal.SIGKILL),
-    ("between answers and figures", signal.SIGTERM, 4),
     ("before the result", signal.SIGKILL, -signal.SIGKILL),
 )
 """Moment, signal, and the exit code that it leads to."""

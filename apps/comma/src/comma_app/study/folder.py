@@ -13,7 +13,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +72,13 @@ def held(folder: Path) -> Iterator[None]:
         StudyError: one does.
     """
     ensure_folder(folder)
-    try:
-        with only_writer(folder / ".lock"):
-            yield
-    except StorageError as error:
-        if "another build" not in str(error):
-            raise
-        raise StudyError(f"{folder}: another process works on this study; wait for it, or give --out") from error
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(only_writer(folder / ".lock"))
+        except StorageError as error:
+            told = f"{folder}: another process works on this study; wait for it, or give --out"
+            raise StudyError(told) from error
+        yield
 
 
 def begin(folder: Path, study: Study, data_hash: str) -> None:
