@@ -79,11 +79,16 @@ def test_what_is_no_mean_of_answers_says_so():
         {**labels, "model": "a", "metric": "Spearman", "value": v, "low": None, "high": None, "n": 9}
         for v in (0.2, 0.4)
     ]
+    rows += [
+        {**labels, "model": "a", "truth": "u", "metric": "v", "value": v, "low": None, "high": None, "n": n}
+        for v, n in ((0.5, 10), (1.0, 30))
+    ]
     rows += [{**labels, "model": "a", "metric": "R@1", "value": 0.5, "low": None, "high": None, "n": 9}]
     rows += [{**labels, "model": "a", "metric": "F1", "value": None, "low": None, "high": None, "n": 9}]
     told = tuple({"task": "t", "view": "x", "model": "a"}.items())
     found = {row.metric: row for row in others(rows, {(told, "R@1")})}
-    assert found.keys() == {"queries", "largest pool", "Spearman, mean of folds"}
+    assert found.keys() == {"queries", "largest pool", "Spearman, mean of folds", "v"}
+    assert (found["v"].value, found["v"].n) == (0.875, 40)
     assert found["queries"].value == 12
     assert found["largest pool"].value == 7
     assert found["Spearman, mean of folds"].value == pytest.approx(0.3)

@@ -46,7 +46,7 @@ def everything(text):
     rows = [row("R@1", 0.5, 0.4, 0.6, direction=text, model=name) for name in (text, "chance")]
     rows += [row("R@1", 0.1, 0.0, 0.2, direction=text, model=text, against="chance")]
     rows += [row("MAE", 1 / n, 0.9 / n, 1.1 / n, target=text, labels=str(n), model=text) for n in (10, 100, 1000)]
-    rows += [row("count", 3.0, host=text, model=text, truth=text, predicted=text)]
+    rows += [row(text, 0.75, host=text, model=text, truth=text)]
     items = [
         item(metric, 1.0 * i, f"{text}{i}", model=text, target=text)
         for i in range(3)
@@ -199,13 +199,15 @@ def test_curves_need_a_label_that_counts():
     assert counted([row("R@1", 1.0, model="a", view=view) for view in ("1", "many")]) == []
 
 
-def test_confusions_are_summed_and_given_as_shares_and_as_a_table():
+def test_confusions_are_drawn_told_and_given_as_a_table():
     labels = {"model": "mine", "host": "SrTiO3"}
-    rows = [row("count", value, **labels, truth=a, predicted=b) for a, b, value in (("u", "u", 3.0), ("u", "v", 1.0))]
-    rows += [row("count", 1.0, **labels, truth="u", predicted="v")]
+    rows = [row(said, share, **labels, truth="u") for said, share in (("u", 0.6), ("v", 0.4))]
+    rows += [row("v", 1.0, **labels, truth="v")]
     (made,), (table,) = confusions(rows), confusion_grids(rows)
     assert "u: u 60%, v 40%" in made.svg
-    assert table.lines == (("u", "3", "2"), ("v", "0", "0"))
+    assert table.lines == (("u", "60", "40"), ("v", "0", "100"))
+    assert counted(rows) == []
+    assert questions(rows) == []
 
 
 def test_parity_takes_pairs_of_what_is_under_test():

@@ -36,9 +36,9 @@ class Finetuned:
             raise StudyError(f"a model that was trained to tell {known!r} cannot tell {target!r}")
 
     def predict(self, samples: Sequence[Sample]) -> Prediction:
-        """Its numbers; it states no interval, so that low and high are the number itself."""
+        """Its numbers; it knows no interval, so that low and high are infinite."""
         value = np.asarray(self.trained.predict(samples), dtype=float)
-        return Prediction(value=value, low=value, high=value)
+        return Prediction(value=value, low=np.full_like(value, -np.inf), high=np.full_like(value, np.inf))
 
 
 def askable(study: Study, task_name: str, task: Task[Any]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from comma_eval.metrics import Interval, interval_of, row
+from comma_eval.page.rows import TRUTH
 from comma_eval.report import AGAINST, MODEL
 from comma_eval.task import Item, Row
 from jaxtyping import Float
@@ -113,18 +114,21 @@ def others(rows: Iterable[Mapping[str, Any]], covered: set[tuple[Labels, str]]) 
         if (labels, one["metric"]) not in covered and AGAINST not in one and one["value"] is not None:
             found.setdefault((labels, one["metric"]), []).append(one)
     for (labels, metric), several in found.items():
-        values = [float(one["value"]) for one in several]
-        value, name = _together(metric, values, figure=MODEL in dict(labels))
+        value, name = _together(metric, several, dict(labels))
         yield Row(
             labels=dict(labels), metric=name, value=value, low=None, high=None, n=sum(one["n"] for one in several)
         )
 
 
-def _together(metric: str, values: Sequence[float], *, figure: bool) -> tuple[float, str]:
+def _together(metric: str, several: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> tuple[float, str]:
     """One value of several folds, and its name."""
-    if metric in SUMS or "truth" in metric:
+    values = [float(one["value"]) for one in several]
+    if TRUTH in labels:  # a share of a class, whose size is n
+        sizes = [float(one["n"]) for one in several]
+        return float(np.average(values, weights=sizes if any(sizes) else None)), metric
+    if metric in SUMS:
         return float(sum(values)), metric
     if metric.startswith(("smallest", "largest")):
         return (min if metric.startswith("smallest") else max)(values), metric
     mean = float(np.mean(values))
-    return mean, f"{metric}, mean of folds" if figure and len(values) > 1 else metric
+    return mean, f"{metric}, mean of folds" if MODEL in labels and len(values) > 1 else metric

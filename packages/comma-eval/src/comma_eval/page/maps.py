@@ -62,5 +62,6 @@ def _marks(
 ) -> Any:
     """Points, grey where the value is not known; returns what a colour bar is made of."""
     there = np.isfinite(values)
-    axes.scatter(*flat[~there].T, color=MUTED, **look)
-    return axes.scatter(*flat[there].T, c=values[there], cmap="viridis", vmin=limits[0], vmax=limits[1], **look)
+    x, y = flat.T
+    axes.scatter(x[~there], y[~there], color=MUTED, **look)
+    return axes.scatter(x[there], y[there], c=values[there], cmap="viridis", vmin=limits[0], vmax=limits[1], **look)

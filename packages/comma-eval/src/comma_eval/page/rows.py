@@ -10,8 +10,8 @@ CHANCE = "chance"
 """Name of the line that knows nothing."""
 HEADLINES = ("R@1", "accuracy", "macro F1", "RMSE", "MAE")
 """Metrics that stand for a question in a figure of bars; the first that it has."""
-CLASSES = ("truth", "predicted")
-"""Labels of a row that counts how often one class was taken for another."""
+TRUTH = "truth"
+"""Label of a row that says which share of a class, of size n, was taken for the class that is its metric."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ def questions(rows: Iterable[Row]) -> list[Question]:
     """The figures by question, in their order."""
     found: dict[tuple[tuple[str, str], ...], list[Row]] = {}
     for row in rows:
-        if MODEL in row.labels and AGAINST not in row.labels and not set(CLASSES) & row.labels.keys():
+        if MODEL in row.labels and not {AGAINST, TRUTH} & row.labels.keys():
             found.setdefault(tuple(question(row.labels).items()), []).append(row)
     return [Question(labels=dict(key), rows=tuple(of)) for key, of in found.items()]
 
@@ -61,7 +61,7 @@ def number(text: str) -> float | None:
 
 def counted(rows: Sequence[Row]) -> list[str]:
     """Labels along which a curve can be drawn: every value is a number, and one question has several of them."""
-    names = dict.fromkeys(name for row in rows for name in row.labels if name not in (*WHO, *CLASSES))
+    names = dict.fromkeys(name for row in rows for name in row.labels if name not in (*WHO, TRUTH))
     found = []
     for name in names:
         values = [number(row.labels[name]) for row in rows if name in row.labels]
