@@ -11,6 +11,7 @@ import torch
 import working
 from comma_align.train import train
 from comma_app.study import drive, estimate
+from comma_app.study.asking import colours
 from comma_app.study.cli import app
 from comma_app.study.config import Study
 from comma_app.study.drive import Job, conduct, plan
@@ -275,6 +276,18 @@ def test_an_outcome_is_doubted_where_not_all_samples_were_looked_at(data, tmp_pa
     values["primary"][0]["where"]["view"] = "masked"
     lines = plan(job_of(Study(**values), data, tmp_path / "study"))
     assert any(line.startswith("doubt: primary 'better than overlap'") for line in lines)
+
+
+def test_a_map_coloured_by_what_nobody_has_is_refused(data, tmp_path, values):
+    values["map"]["colour"] = "lenght"
+    with pytest.raises(StudyError, match="no sample has 'lenght'; did you mean 'length'"):
+        conduct(job_of(Study(**values), data, tmp_path / "study"))
+
+
+def test_colours_are_counted_or_targets(data):
+    samples = list(ShardSet(data))[:3]
+    assert colours(samples, "sites").tolist() == [5.0] * 3
+    assert colours(samples, "length").tolist() == [sample.targets["length"] for sample in samples]
 
 
 def test_a_model_with_a_baselines_name_is_refused_before_anything_is_trained(data, tmp_path, values):

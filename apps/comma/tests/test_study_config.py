@@ -83,6 +83,11 @@ BAD = {
         r"b\.start: names a model",
     ),
     "tasks of nobody": ('"synthesis"\n', '"synthesis"\nmodels = ["c"]\n', r"tasks\.t\.models: no 'c'"),
+    "map of what nobody has": (
+        'data = "d"',
+        'data = "d"\nmap = { modalities = ["txt"] }',
+        r"map\.modalities: no 'txt'; did you mean 'text'",
+    ),
     "fold 5": ('data = "d"', 'data = "d"\nfolds = [5]', r"folds\.0"),
     "fold twice": ('data = "d"', 'data = "d"\nfolds = [1, 1]', r"each once"),
     "a name that is a path": ('"x"', '"../x"', r"line 1.*name"),

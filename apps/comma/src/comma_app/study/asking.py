@@ -2,7 +2,7 @@
 
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,12 @@ from comma_app.study.folder import finite, write_json
 from comma_app.study.models import askable, checked, embedder, loaded
 from comma_app.study.pieces import Piece, items_file, map_file, questions, score_file
 from comma_app.study.runs import run_folder
+
+COUNTED: Mapping[str, tuple[str, Callable[[Any], int]]] = {
+    "elements": ("composition", len),
+    "sites": ("structure", lambda structure: len(structure["numbers"])),
+}
+"""Colour that is no target -> the modality that it is counted in, and how."""
 
 
 @dataclass(kw_only=True)
@@ -92,15 +98,14 @@ def keep_vectors(study: Study, folder: Path, piece: Piece, data: ShardSet) -> No
 
 
 def colours(samples: list[Sample], colour: str) -> np.ndarray:
-    """(samples,): how many elements, how many sites, or a target; NaN where it is not known."""
+    """(samples,): one of `COUNTED`, or a target; NaN where it is not known."""
     return np.array([_colour(sample, colour) for sample in samples])
 
 
 def _colour(sample: Sample, colour: str) -> float:
-    if colour == "elements":
-        return float(len(sample.fields["composition"][0])) if "composition" in sample.fields else float("nan")
-    if colour == "sites":
-        return float(len(sample.fields["structure"][0]["numbers"])) if "structure" in sample.fields else float("nan")
+    if colour in COUNTED:
+        modality, count = COUNTED[colour]
+        return float(count(sample.fields[modality][0])) if modality in sample.fields else float("nan")
     value = sample.targets.get(colour)
     return float(value) if isinstance(value, (int, float)) else float("nan")
 

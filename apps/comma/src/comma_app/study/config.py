@@ -145,7 +145,7 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        for check in (_models, _tasks, _outcomes):
+        for check in (_models, _tasks, _outcomes, _map):
             check(self)
         return self
 
@@ -210,6 +210,16 @@ def _outcomes(study: Study) -> None:
     for number, outcome in enumerate(study.primary):
         _known(outcome.task, study.tasks, ("primary", str(number), "task"))
         _known(outcome.model, _scored(study), ("primary", str(number), "model"))
+
+
+def _map(study: Study) -> None:
+    """Vectors are kept of modalities that a model has."""
+    scored = (study.models[name] for name in _scored(study))
+    there = sorted(
+        {m for model in scored for m in read_run(model.run, merged(study.common, model.settings)).modalities}
+    )
+    for name in study.map.modalities:
+        _known(name, there, ("map", "modalities"))
 
 
 def _scored(study: Study) -> list[str]:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from comma_align.train import train
 from comma_data.interrupt import resumable
+from comma_data.nearest import did_you_mean
 from comma_data.shards import ShardSet
 from comma_data.split import Split
 
-from comma_app.study.asking import Sides, keep_vectors, score
+from comma_app.study.asking import COUNTED, Sides, keep_vectors, score
 from comma_app.study.config import Study
-from comma_app.study.errors import PausedError
+from comma_app.study.errors import PausedError, StudyError
 from comma_app.study.estimate import kept, table
 from comma_app.study.folder import begin, check_same, clear_stillborn, done, held
 from comma_app.study.models import check_start
@@ -45,6 +46,7 @@ def plan(job: Job) -> list[str]:
     """
     shards = ShardSet(job.data)
     check_same(job.out, job.study, shards.manifest.data_hash)
+    refuse_colour(job.study, shards)
     refuse_leaks(job.study, shards)
     found = kept(job.study, job.data, Sides(data=shards, part=job.study.part), job.out, write=False)
     return [*table(job.study, job.out, found), *(f"doubt: {doubt}" for doubt in found.doubts)]
@@ -68,8 +70,9 @@ def conduct(job: Job, minutes: float | None = None) -> None:
     began = time.monotonic()
     with held(job.out), resumable("what is finished is kept, and the same command goes on"):
         shards = ShardSet(job.data)
-        begin(job.out, job.study, shards.manifest.data_hash)
+        refuse_colour(job.study, shards)
         refuse_leaks(job.study, shards)
+        begin(job.out, job.study, shards.manifest.data_hash)
         sides = Sides(data=shards, part=job.study.part)
         left = [piece for piece in pieces(job.study) if not done(job.out, piece)]
         if left:
@@ -94,6 +97,18 @@ def do(job: Job, piece: Piece, sides: Sides) -> None:
         score(job.study, job.out, piece, sides)
     else:
         keep_vectors(job.study, job.out, piece, sides.data)
+
+
+def refuse_colour(study: Study, data: ShardSet) -> None:
+    """Refuse a map that is to be coloured by what no sample has.
+
+    Raises:
+        StudyError: with what there is.
+    """
+    known = sorted({*COUNTED, *(target for row in data.rows for target in row.targets)})
+    if study.map.modalities and study.map.colour not in known:
+        hint = did_you_mean(study.map.colour, known)
+        raise StudyError(f"map.colour: no sample has {study.map.colour!r}{hint}; there are {', '.join(known)}")
 
 
 def refuse_leaks(study: Study, data: ShardSet) -> None:
