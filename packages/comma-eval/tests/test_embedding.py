@@ -40,7 +40,7 @@ def test_a_sample_without_a_vector_is_named():
 def test_a_modality_that_the_model_does_not_read_is_named():
     scorer = EmbeddingScorer(embedder=Fixed(z=torch.eye(1), rows=torch.tensor([0])))
     structure = Sample(id="x", fields={"structure": (None,)}, groups={})
-    with pytest.raises(UsageError, match="does not embed `structure`; it embeds: text"):
+    with pytest.raises(UsageError, match="does not embed `structure`; of these samples it embeds: text"):
         scorer.score([structure], texts(1))
 
 

@@ -58,7 +58,8 @@ class EmbeddingScorer:
         with torch.no_grad():
             embedded = self.embedder.embed(samples)
         if modality not in embedded:
-            raise NotEmbeddedError(f"the model does not embed `{modality}`; it embeds: {', '.join(sorted(embedded))}")
+            others = f"; of these samples it embeds: {', '.join(sorted(embedded))}" if embedded else ""
+            raise NotEmbeddedError(f"the model does not embed `{modality}`{others}")
         z, rows = embedded[modality].z.cpu(), embedded[modality].rows.cpu()
         if sorted(rows.tolist()) != list(range(len(samples))):
             missing = sorted(set(range(len(samples))) - set(rows.tolist()))
