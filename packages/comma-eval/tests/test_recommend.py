@@ -9,7 +9,6 @@ from comma_eval.cli import app
 from comma_eval.errors import EmptyTaskError, UsageError
 from comma_eval.recommending import library, recommend
 from comma_eval.tasks.recommend import Recommend, known_sets
-from pymatgen.core import Lattice, Structure
 from typer.testing import CliRunner
 
 TRAIN = [("Ba", "Ti"), ("Ba", "Zr"), ("Sr", "Ti"), ("Sr", "Zr"), ("Ca", "Ti"), ("Ca", "Hf"), ("Pb", "Zr"), ("Mg", "Sn")]
@@ -160,12 +159,32 @@ class Sameness:
         return element_matrix(queries) @ element_matrix(gallery).T
 
 
+CIF = """data_BaTiO3
+_cell_length_a 4.0
+_cell_length_b 4.0
+_cell_length_c 4.0
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'P 1'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Ba1 Ba 0 0 0
+Ti1 Ti 0.5 0.5 0.5
+O1 O 0.5 0.5 0
+O2 O 0.5 0 0.5
+O3 O 0 0.5 0.5
+"""
+
+
 @pytest.fixture
 def cif(tmp_path):
     path = tmp_path / "BaTiO3.cif"
-    Structure.from_spacegroup("Pm-3m", Lattice.cubic(4.0), ["Ba", "Ti", "O"], [[0, 0, 0], [0.5] * 3, [0.5, 0.5, 0]]).to(
-        filename=str(path)
-    )
+    path.write_text(CIF)
     return path
 
 
