@@ -117,4 +117,4 @@ def table(study: Study, folder: Path, found: Estimate) -> list[str]:
             else ""
         )
         lines.append(f"{said:6} {(seconds or 0.0) / 3600:8.2f} h  {piece.label}{steps}")
-    return [*lines, f"{'left':6} {left / 3600:8.2f} h  about, without other work beside it"]
+    return [*lines, f"{'left':6} {left / 3600:8.2f} h  about, where the machine is as busy as when this was measured"]
