@@ -64,11 +64,8 @@ def _matrix(title: str, found: Shares) -> Picture:
     )
     with canvas(1.9 + 0.36 * len(truths)) as (figure, axes):
         axes.pcolormesh(table, cmap="cividis", vmin=0, vmax=1, edgecolors="none")
-        for set_ticks, names, look in (
-            (axes.set_xticks, classes, {"rotation": 40, "ha": "right"}),
-            (axes.set_yticks, truths, {}),
-        ):
-            set_ticks(np.arange(len(names)) + 0.5, [shortened(name, 18) for name in names], **look)
+        axes.set_xticks(np.arange(len(classes)) + 0.5, _short(classes), rotation=40, ha="right")
+        axes.set_yticks(np.arange(len(truths)) + 0.5, _short(truths))
         axes.invert_yaxis()
         axes.set(xlabel="predicted", ylabel="true")
         axes.tick_params(length=0)
@@ -76,3 +73,7 @@ def _matrix(title: str, found: Shares) -> Picture:
             ink = "#000000" if table[i, j] > 0.5 else "#ffffff"
             axes.text(j + 0.5, i + 0.5, f"{100 * table[i, j]:.0f}", ha="center", va="center", color=ink, fontsize=9)
         return Picture(heading=title, svg=to_svg(figure, title, words), note="Per cent of each true class.")
+
+
+def _short(names: Sequence[str]) -> list[str]:
+    return [shortened(name, 18) for name in names]
