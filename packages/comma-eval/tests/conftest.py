@@ -1,8 +1,13 @@
 """Shapes are checked at run time in tests: the hook has to be there before the package is imported."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from jaxtyping import install_import_hook
+
+sys.path.insert(0, str(Path(__file__).parent))  # `planted.py` beside the tests
 
 install_import_hook("comma_eval", "beartype.beartype")
 

@@ -77,6 +77,11 @@ def interval_of(
     return Interval(value=float(value[0]), low=float(low), high=float(high), n=means.shape[1])
 
 
+def resamples(n: int) -> Float[np.ndarray, "draws groups"]:
+    """How often each of n groups is drawn in each resample, for statistics that are no mean."""
+    return _draws(n)
+
+
 @lru_cache(maxsize=2)
 def _draws(n: int) -> Float[np.ndarray, "draws groups"]:
     """How often each of n groups is drawn in each resample; all figures over n groups share the resamples."""

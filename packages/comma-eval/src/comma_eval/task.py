@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 from comma_data.sample import Sample
 from comma_encoders.types import Embedded
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 Model = TypeVar("Model")
 
@@ -38,6 +38,8 @@ class Prediction:
     value: Float[np.ndarray, " samples"]
     low: Float[np.ndarray, " samples"]
     high: Float[np.ndarray, " samples"]
+    zero: Bool[np.ndarray, " samples"] | None = None
+    """Which samples are classified as exactly zero (of a band gap: metals), by a predictor that does so."""
 
 
 @runtime_checkable
