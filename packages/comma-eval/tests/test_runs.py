@@ -1,6 +1,8 @@
 import os
+from pathlib import Path
 
 import pytest
+from comma_encoders.locate import SHIPPED
 from comma_eval.errors import UsageError
 from comma_eval.runs import data_folder, model_folder
 
@@ -40,6 +42,15 @@ def test_a_folder_without_a_model_is_named(tmp_path):
         model_folder(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="holds no model"):
         model_folder(tmp_path)
+
+
+def test_a_model_of_the_package_goes_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert model_folder(Path("comma-small")) == SHIPPED / "comma-small"
+    own = tmp_path / "comma-small"
+    own.mkdir()
+    (own / "config.json").write_text("{}")
+    assert model_folder(Path("comma-small")).resolve() == own
 
 
 def test_data_given_come_before_data_named(tmp_path):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 ViewOption = Annotated[str, typer.Option("--view", help="precursors, amounts, masked or operations.")]
+HeadOption = Annotated[str, typer.Option("--head", help="Fitted on the model's vectors: ridge, knn, forest or mlp.")]
 
 
 @app.callback()
@@ -102,6 +103,41 @@ def recommend(
     show_grid(advice.grid(), advice.to_json(), advice.told(), json=options.json, out=options.out)
 
 
+@task_command(app, "property")
+def property_(
+    *,
+    target: Annotated[str, typer.Option(help="Name of the number that is predicted, e.g. band_gap_pbe.")],
+    source: Annotated[
+        str, typer.Option("--from", help="Modality that the model reads; structure+text reads both side by side.")
+    ] = "structure",
+    labels: Annotated[
+        str, typer.Option(help="A label curve: numbers of labels, e.g. 300,1000,3000. Default: all labels.")
+    ] = "",
+    head: HeadOption = "ridge",
+    options: Options,
+) -> None:
+    """Predict a property of unseen materials by a small head on frozen vectors, with many labels and with few."""
+    from comma_eval.tasks.property import Property
+
+    ask(Property(target=target, modalities=tuple(source.split("+")), labels=counts(labels), head=head), options)
+
+
+@task_command(app)
+def lattice(
+    *,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option("--from", help="text, xrd, image or composition, each asked apart. Default: all that there are."),
+    ] = None,
+    head: HeadOption = "ridge",
+    options: Options,
+) -> None:
+    """Predict the conventional cell of unseen materials from their words, patterns, images or formulas."""
+    from comma_eval.tasks.lattice import SOURCES, Lattice
+
+    ask(Lattice(sources=tuple(sources or SOURCES), head=head), options)
+
+
 @app.command()
 def compare(
     a: Annotated[Path, typer.Argument(metavar="A", help="What --items wrote; a folder of such files, one a fold.")],
@@ -126,6 +162,20 @@ def compare(
         say(f"{alone} questions and metrics are in one of the two only, and left out")
     names = (first[0], second[0])
     show_grid(comparing.grid(found, names), comparing.to_json(found, names), {}, json=json, out=out)
+
+
+def counts(text: str) -> tuple[int, ...]:
+    """`300, 1000` or `300 1000` as numbers, each once and rising.
+
+    Raises:
+        UsageError: something else.
+    """
+    from comma_eval.errors import UsageError
+
+    try:
+        return tuple(sorted({int(word) for word in text.replace(",", " ").split()}))
+    except ValueError as error:
+        raise UsageError(f"--labels {text!r}: give whole numbers with commas between them, e.g. 300,1000") from error
 
 
 def ask(task: "Task[Any]", options: Options) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from comma_data.nearest import did_you_mean
 from comma_data.sample import Sample
 from comma_data.shards import Row, ShardSet
 from comma_data.split import Split, without_leaks
@@ -34,10 +35,11 @@ def held_out(data: ShardSet, split: Split, part: str, needs: Needs) -> HeldOut:
         needs: modalities and target that the samples must have, before texts are taken out.
 
     Raises:
-        UsageError: another part.
+        UsageError: another part, or a target that no sample has.
     """
     if part not in PARTS:
         raise UsageError(f"unknown fold {part!r}; known: {', '.join(PARTS)}")
+    _refuse_unknown(data, needs.target)
     if part == "all":
         return HeldOut(train=(), test=_read(data, lambda row: _fits(row, needs.test, needs.target)))
     told = _origins(data, lambda row: split.part(row.fold) != "train")
@@ -48,6 +50,16 @@ def held_out(data: ShardSet, split: Split, part: str, needs: Needs) -> HeldOut:
         cleaned = (without_leaks(sample, tested)[0] for sample in test)
         test = tuple(sample for sample in cleaned if needs.test <= sample.fields.keys())
     return HeldOut(train=tuple(without_leaks(sample, told)[0] for sample in train), test=test)
+
+
+def _refuse_unknown(data: ShardSet, target: str | None) -> None:
+    """Name the targets that there are where the asked one is none of them."""
+    if target is None:
+        return
+    known = sorted({name for row in data.rows for name in row.targets})
+    if target not in known:
+        have = f"it has: {', '.join(known)}{did_you_mean(target, known)}" if known else "it has none"
+        raise UsageError(f"no sample of {data.path} has the target {target!r}; {have}")
 
 
 def _fits(row: Row, modalities: frozenset[str] | None, target: str | None) -> bool:

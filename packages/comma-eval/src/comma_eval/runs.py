@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from comma_encoders.locate import SHIPPED, shipped
+
 from comma_eval.errors import UsageError
 
 RUNS = Path("runs")
@@ -15,16 +17,21 @@ MODEL_FILE = "config.json"
 def model_folder(given: Path | None, runs: Path = RUNS) -> Path:
     """The folder that holds the model: of a run folder its `model/`, without an argument that of the newest run.
 
+    A model that comma-encoders ships, such as `comma-small`, goes by its name where no folder is called so.
+
     Raises:
         UsageError: there is none.
     """
     if given is None:
         return _newest(runs)
-    for folder in (given / "model", given):
+    for folder in (given / "model", given, SHIPPED / given):
         if (folder / MODEL_FILE).is_file():
             return folder
     found = "holds no model" if given.is_dir() else "is not there"
-    raise UsageError(f"{given} {found}: name a run folder or a model folder, or train one with `comma align run`")
+    raise UsageError(
+        f"{given} {found}: name a run folder, a model folder or a model of the package ({', '.join(shipped())}), or "
+        "train one with `comma align run`"
+    )
 
 
 def data_folder(given: Path | None, manifest: Mapping[str, Any]) -> Path:
