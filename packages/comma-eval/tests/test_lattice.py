@@ -6,7 +6,7 @@ import pytest
 from comma_data.writer import Description, write
 from comma_eval import heads
 from comma_eval.cli import app
-from comma_eval.errors import EmptyTaskError, UsageError
+from comma_eval.errors import EmptyTaskError, NotEmbeddedError, UsageError
 from comma_eval.task import Prediction, Task
 from comma_eval.tasks.cell import TARGETS, conventional
 from comma_eval.tasks.lattice import SOURCES, Lattice
@@ -148,7 +148,7 @@ def test_the_number_of_atoms_is_not_told(train, test):
 
 def test_a_model_that_reads_nothing_of_it_is_an_error(train, test):
     task = Lattice(sources=("text", "composition"))
-    with pytest.raises(UsageError, match="blind embeds none of what it was asked to read: text, composition"):
+    with pytest.raises(NotEmbeddedError, match="blind embeds none of what it was asked to read: text, composition"):
         task.run({"blind": task.model_of(Sees(("structure",)))}, train, test)
 
 

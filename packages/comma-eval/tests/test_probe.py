@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from comma_encoders.types import Embedded
-from comma_eval.errors import EmptyTaskError, UsageError
-from comma_eval.probe import FrozenVectors, UnreadError, probe
+from comma_eval.errors import EmptyTaskError, NotEmbeddedError, UsageError
+from comma_eval.probe import FrozenVectors, probe
 from planted import Sees, material, materials
 
 
@@ -73,7 +73,7 @@ def test_the_embedder_sees_the_asked_values_alone():
 
 
 def test_a_modality_that_the_model_does_not_embed_is_named():
-    with pytest.raises(UnreadError, match="does not embed `text`; of these values it embeds: structure"):
+    with pytest.raises(NotEmbeddedError, match="does not embed `text`; of these values it embeds: structure"):
         probe(Sees(("structure",)), ["structure", "text"]).fit(materials(40), "amount")
 
 

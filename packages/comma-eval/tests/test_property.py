@@ -109,7 +109,8 @@ def test_metals_are_counted_apart(report, test):
 
 def test_a_target_without_zeros_has_one_subset(train, test):
     report = Property(target="amount").run({}, train, test)
-    assert {row.labels["subset"] for row in report.rows} == {"all"}
+    assert {(row.labels["labels"], row.labels["subset"]) for row in report.rows} == {("all", "all")}
+    assert report.facts["labels"] == len(train)
     assert {row.metric for row in report.rows} == {
         "samples", "formulas", "RMSE", "MAE", "Spearman", "R2", "coverage", "width"
     }  # fmt: skip
@@ -248,7 +249,7 @@ def test_the_command_scores_a_model_folder(make_model):
     folder = make_model(groups_seen=[group_hash("MgO")])
     result = invoke(folder, "--target", "gap", "--from", "composition", "--labels", "30,40", "--head", "knn", "--json")
     document = json.loads(result.stdout)
-    assert document["facts"]["target"] == "gap"
+    assert {row["target"] for row in document["rows"]} == {"gap"}
     assert {row["labels"] for row in document["rows"]} == {"30", "40"}
     assert {row.get("model") for row in document["rows"]} >= {"run", "mean", "composition forest"}
     assert document["facts"]["model trained on"].startswith("1 groups, none of the ")

@@ -9,13 +9,9 @@ from comma_data.sample import Sample
 from comma_encoders.types import Embedded
 from jaxtyping import Float
 
-from comma_eval.errors import EmptyTaskError, UsageError
+from comma_eval.errors import EmptyTaskError, NotEmbeddedError, UsageError
 from comma_eval.regression import Matrix, Read, Regression, scaled
 from comma_eval.task import Embedder
-
-
-class UnreadError(UsageError):
-    """The model does not embed a modality that it was asked to read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +36,7 @@ class FrozenVectors:
         """Standardise by training samples; what a sample lacks becomes the training mean.
 
         Raises:
-            UnreadError: the embedder does not embed a modality.
+            NotEmbeddedError: the embedder does not embed a modality.
             EmptyTaskError: no training sample has one of the modalities.
             UsageError: the embedder gives no vector for a value.
         """
@@ -66,7 +62,9 @@ class FrozenVectors:
         with torch.no_grad():
             found = self.embedder.embed(bare) if asked else {}
         if unread := sorted(asked - found.keys()):
-            raise UnreadError(f"the model does not embed `{unread[0]}`; of these values it embeds: {_listed(found)}")
+            raise NotEmbeddedError(
+                f"the model does not embed `{unread[0]}`; of these values it embeds: {_listed(found)}"
+            )
         means = {modality: _means(found[modality], len(bare)) for modality in asked}
         self._dims |= {modality: block.shape[1] for modality, block in means.items()}
         for row, (sample, values) in enumerate(zip(samples, bare, strict=True)):

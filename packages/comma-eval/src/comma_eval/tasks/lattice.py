@@ -13,8 +13,8 @@ from comma_data.sample import Sample
 from comma_eval import heads
 from comma_eval.baselines.formulas import composition
 from comma_eval.baselines.properties import baselines
-from comma_eval.errors import EmptyTaskError, UsageError
-from comma_eval.probe import UnreadError, probe
+from comma_eval.errors import EmptyTaskError, NotEmbeddedError, UsageError
+from comma_eval.probe import probe
 from comma_eval.regression import numbers
 from comma_eval.task import Embedder, Item, Needs, Prediction, Predictor, Report, Row
 from comma_eval.tasks.answers import figures, items
@@ -70,7 +70,8 @@ class Lattice:
 
         Raises:
             EmptyTaskError: no sample has a cell and one of the modalities, or too few to learn from.
-            UsageError: a model embeds none of them, or is called as a baseline is.
+            NotEmbeddedError: a model embeds none of them.
+            UsageError: a model is called as a baseline is.
         """
         known, held = self._sized(told(train)), self._sized(told(test))
         sources = [s for s in self.sources if all(any(s in x.fields for x in side) for side in (known, held))]
@@ -152,7 +153,7 @@ def _readers(source: str, models: Mapping[str, Readings], train: Sequence[Sample
             continue
         try:
             readings[source].fit(train, TARGETS[0])
-        except UnreadError:
+        except NotEmbeddedError:
             continue
         found[name] = readings[source]
     return found
@@ -162,12 +163,12 @@ def _scored(models: Mapping[str, Readings], rows: Sequence[Row], asked: Sequence
     """From which modalities each model was scored.
 
     Raises:
-        UsageError: from none.
+        NotEmbeddedError: from none.
     """
     scored = {}
     for name in models:
         sources = dict.fromkeys(row.labels["from"] for row in rows if row.labels.get("model") == name)
         if not sources:
-            raise UsageError(f"{name} embeds none of what it was asked to read: {', '.join(asked)}")
+            raise NotEmbeddedError(f"{name} embeds none of what it was asked to read: {', '.join(asked)}")
         scored[f"{name} read"] = ", ".join(sources)
     return scored

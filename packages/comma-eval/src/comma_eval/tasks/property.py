@@ -25,6 +25,9 @@ METRICS = ("RMSE", "MAE", "Spearman", "R2", "coverage", "width")
 ZERO = "is-zero F1"
 """Of the class of exact zeros: for a band gap, is it a metal."""
 
+ALL = "all"
+"""Instead of the number of labels where all are learnt from, which is another number in each fold."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Property:
@@ -74,13 +77,13 @@ class Property:
         rows: list[Row] = []
         items: list[Item] = []
         for count in self.labels or (len(known),):
-            labels = {"target": self.target, "labels": str(count)}
+            labels = {"target": self.target, "labels": str(count) if self.labels else ALL}
             theirs, ours = (
                 predictions(predictors, known[:count], asked, self.target) for predictors in (lines, models)
             )
             rows += _rows(labels, ours, theirs, asked)
             items += _items(labels, {**theirs, **ours}, asked)
-        facts = {"target": self.target, "from": " + ".join(self.modalities), "head": self.head}
+        facts: dict[str, str | int] = {"from": " + ".join(self.modalities), "head": self.head, "labels": len(known)}
         return Report(task="property", rows=tuple(rows), facts=facts, items=tuple(items))
 
     def _train(self, samples: Sequence[Sample]) -> tuple[Sample, ...]:
