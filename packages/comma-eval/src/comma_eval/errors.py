@@ -23,6 +23,12 @@ class SeenError(EvalError):
     exit_code = 3
 
 
+class LeakError(EvalError):
+    """The data give the answer away, or one thing is learnt from and asked about: no score is given."""
+
+    exit_code = 3
+
+
 class EmptyTaskError(EvalError):
     """Nothing is left to score; the message says what was looked for."""
 

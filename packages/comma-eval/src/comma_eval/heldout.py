@@ -41,10 +41,11 @@ def held_out(data: ShardSet, split: Split, part: str, needs: Needs) -> HeldOut:
         raise UsageError(f"unknown fold {part!r}; known: {', '.join(PARTS)}")
     _refuse_unknown(data, needs.target)
     if part == "all":
-        return HeldOut(train=(), test=_read(data, lambda row: _fits(row, needs.test, needs.target)))
+        return HeldOut(train=(), test=_read(data, lambda row: _fits(row, needs.test, needs), needs.keep))
     told = _origins(data, lambda row: split.part(row.fold) != "train")
-    train = _read(data, lambda row: split.part(row.fold) == "train" and _fits(row, needs.train, needs.target))
-    test = _read(data, lambda row: split.part(row.fold) == part and _fits(row, needs.test, needs.target))
+    keep = needs.keep
+    train = _read(data, lambda row: split.part(row.fold) == "train" and _fits(row, needs.train, needs), keep)
+    test = _read(data, lambda row: split.part(row.fold) == part and _fits(row, needs.test, needs), keep)
     if part == "validation":
         tested = _origins(data, lambda row: split.part(row.fold) == "test")
         cleaned = (without_leaks(sample, tested)[0] for sample in test)
@@ -62,13 +63,17 @@ def _refuse_unknown(data: ShardSet, target: str | None) -> None:
         raise UsageError(f"no sample of {data.path} has the target {target!r}; {have}")
 
 
-def _fits(row: Row, modalities: frozenset[str] | None, target: str | None) -> bool:
-    return modalities is not None and modalities <= row.modalities.keys() and (target is None or target in row.targets)
+def _fits(row: Row, modalities: frozenset[str] | None, needs: Needs) -> bool:
+    asked = needs.target is None or needs.target in row.targets
+    return modalities is not None and modalities <= row.modalities.keys() and asked
 
 
 def _origins(data: ShardSet, wanted: Callable[[Row], bool]) -> frozenset[str]:
     return frozenset(h for row in data.rows if wanted(row) for h in row.origins)
 
 
-def _read(data: ShardSet, wanted: Callable[[Row], bool]) -> tuple[Sample, ...]:
-    return tuple(data[number] for number, row in enumerate(data.rows) if wanted(row))
+def _read(
+    data: ShardSet, wanted: Callable[[Row], bool], keep: Callable[[Sample], bool] | None
+) -> tuple[Sample, ...]:
+    samples = (data[number] for number, row in enumerate(data.rows) if wanted(row))
+    return tuple(samples if keep is None else filter(keep, samples))

@@ -11,7 +11,9 @@ from comma_eval.task import Report, Row
 
 MODEL = "model"
 AGAINST = "against"
-WHO = (MODEL, AGAINST)
+TRUTH = "truth"
+"""Label of a row that says how much of a class was taken for the class that is its metric."""
+WHO = (MODEL, AGAINST, TRUTH)
 WORDS = (*WHO, "question", "metric", "made", "protocol", "source")
 """Columns of words, which stand to the left."""
 FIGURE = re.compile(r"[+-]?\d|$")
@@ -30,7 +32,7 @@ class Grid:
 
 
 def grids(report: Report) -> tuple[Grid, ...]:
-    """Two tables for each question: the figures, and what the models have over the baselines."""
+    """Tables of each question: the figures, what the models have over the baselines, and what was taken for what."""
     questions: dict[tuple[tuple[str, str], ...], list[Row]] = {}
     for row in report.rows:
         questions.setdefault(tuple(question(row.labels).items()), []).append(row)
@@ -76,12 +78,15 @@ def _short(value: float) -> str:
 
 def _question(labels: Mapping[str, str], rows: Sequence[Row]) -> Iterator[Grid]:
     sizes = ", ".join(f"{row.metric} {row.value:.0f}" for row in rows if MODEL not in row.labels)
-    figures = [row for row in rows if MODEL in row.labels and AGAINST not in row.labels]
+    figures = [row for row in rows if MODEL in row.labels and not {AGAINST, TRUTH} & row.labels.keys()]
     gains = [row for row in rows if AGAINST in row.labels]
     title = ", ".join(value if name in SELF_EVIDENT else f"{name} {value}" for name, value in labels.items())
     yield _grid(f"{title}: {sizes}" if sizes else title, figures, (MODEL,))
     if gains:
         yield _grid(f"{title}: gained over", gains, (MODEL, AGAINST))
+    for model in dict.fromkeys(row.labels[MODEL] for row in rows if TRUTH in row.labels):
+        shares = [row for row in rows if TRUTH in row.labels and row.labels[MODEL] == model]
+        yield _grid(f"{title}: taken for what by {model}", shares, (TRUTH,))
 
 
 def _grid(title: str, rows: Sequence[Row], keys: tuple[str, ...]) -> Grid:

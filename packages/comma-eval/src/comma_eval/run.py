@@ -8,12 +8,14 @@ from typing import Any
 from comma_data.shards import ShardSet
 from comma_data.split import Split, group_of
 from comma_encoders.folder import load, read_manifest
+from comma_encoders.model import AlignedModel
 
 from comma_eval.errors import UsageError
 from comma_eval.heldout import HeldOut, held_out
 from comma_eval.runs import data_folder
-from comma_eval.seen import refuse_seen
+from comma_eval.seen import refuse_seen, unseen
 from comma_eval.task import Report, Task
+from comma_eval.untrained import RANDOM, untrained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,8 @@ def evaluate(
     shards = ShardSet(data_folder(data, manifest))
     split = split_of(shards, manifest.get("split", {}), asked.test_fold)
     sides = held_out(shards, split, asked.part, task.needs)
+    if task.needs.leave_out_seen:
+        sides = replace(sides, test=unseen(sides.test, manifest.get("groups_seen")))
     models, origin = _model(task, model, manifest, sides) if model else ({}, {})
     say(f"asking about {len(sides.test)} samples; baselines learn from {len(sides.train)}")
     report = task.run(models, sides.train, sides.test)
@@ -70,7 +74,13 @@ def _model(
         SeenError: it has seen a held-out formula.
     """
     trained_on = refuse_seen({group_of(sample) for sample in sides.test}, manifest.get("groups_seen"))
-    return {_name(folder): task.model_of(load(folder))}, {"model": str(folder), "model trained on": trained_on}
+    return _scored(task, _name(folder), load(folder)), {"model": str(folder), "model trained on": trained_on}
+
+
+def _scored(task: Task[Any], name: str, model: AlignedModel) -> dict[str, Any]:
+    """The model, and where the task asks for it the same with random weights, under their names."""
+    beside = {f"{name}{RANDOM}": task.model_of(untrained(model))} if task.needs.untrained else {}
+    return {name: task.model_of(model), **beside}
 
 
 def split_of(shards: ShardSet, named: Mapping[str, Any], asked: int | None) -> Split:

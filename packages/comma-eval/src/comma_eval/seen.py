@@ -1,8 +1,9 @@
 """A model is not scored on materials that it has seen."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from comma_data.split import group_hash
+from comma_data.sample import Sample
+from comma_data.split import group_hash, group_of
 
 from comma_eval.errors import SeenError
 
@@ -31,3 +32,21 @@ def refuse_seen(formulas: Collection[str], seen: Collection[str] | None) -> str:
             "Remedy: evaluate on the fold that it was trained without, or train it on this data set's training folds"
         )
     return f"{len(hashes)} groups, none of the {len(set(formulas))} held-out formulas among them"
+
+
+def unseen(samples: Sequence[Sample], seen: Collection[str] | None) -> tuple[Sample, ...]:
+    """The samples of groups that a model has not seen; all where it does not say.
+
+    Raises:
+        SeenError: none is left.
+    """
+    hashes = frozenset(seen or ())
+    left = tuple(sample for sample in samples if group_hash(group_of(sample)) not in hashes)
+    if samples and not left:
+        groups = sorted({group_of(sample) for sample in samples})
+        raise SeenError(
+            f"the model has seen all {len(groups)} materials or frames that it would be tested on "
+            f"({', '.join(groups[:5])}{', ...' if len(groups) > 5 else ''}). Remedy: train one without them, with "
+            "another test_fold"
+        )
+    return left

@@ -1,7 +1,7 @@
 """The nouns of an evaluation: what can be scored, the question, and the answer."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -117,6 +117,12 @@ class Needs:
     """Modalities that a held-out sample must have."""
     target: str | None = None
     """Key of `Sample.targets` that both must have."""
+    keep: Callable[[Sample], bool] | None = None
+    """Further samples that are not kept after they were read; None keeps all."""
+    leave_out_seen: bool = False
+    """Whether held-out samples of groups that the model has seen are left out; otherwise it gets no score."""
+    untrained: bool = False
+    """Whether a model's own encoders with random weights are scored beside it."""
 
 
 @runtime_checkable
