@@ -1,6 +1,7 @@
 """Shapes are checked at run time in tests: the hook has to be there before the package is imported."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,47 @@ def data_set(tmp_path_factory):
     out = tmp_path_factory.mktemp("data")
     write(samples, out, Description(name="planted", build={}, inputs={}, counts={}, joined={}))
     return out
+
+
+KINDS = ("pristine", "vacancy", "interstitial", "twin")
+HOSTS = tuple(f"{a}{b}" for a in CATIONS_2 for b in ("O", "S", "Se", "Te", "F"))
+
+
+def defect(host, kind, number, **changes):
+    """A micrograph of 16 x 16 pixels in which one quarter, by class, is brighter; the grey levels of all are the same.
+
+    Structure, groups and provenance are those of the sets that comma-data simulates.
+    """
+    rng = np.random.default_rng([HOSTS.index(host), KINDS.index(kind), number])
+    signal = rng.normal(size=(16, 16))
+    rows, columns = np.divmod(KINDS.index(kind), 2) * np.array(8)
+    signal[rows : rows + 8, columns : columns + 8] += 0.35
+    pixels = (100 * signal.ravel().argsort().argsort().reshape(16, 16)).astype(np.uint16)
+    session = f"session-{(HOSTS.index(host) + KINDS.index(kind) + number) % 5}"
+    symbols = (host[:2], host[2:])
+    sample = Sample(
+        id=f"{host.lower()}-{kind}-{number}",
+        fields={
+            "structure": (structure(*symbols, length=3.0 + 0.05 * HOSTS.index(host)),),
+            "image": ({"pixels": pixels, "nm_per_pixel": 0.02},),
+        },
+        groups={"formula": host, "material": f"tb-{host.lower()}", "fold": str(fold(host)), "conditions": session},
+        targets={"defect": kind},
+        annotations={"image": ({"mask": np.full((16, 16), KINDS.index(kind), dtype=np.uint8)},)},
+        provenance={"image": ({"origin": "simulated", "dose": session[-1], "probe_fwhm_nm": "0.1"},)},
+    )
+    return replace(sample, **changes)
+
+
+@pytest.fixture
+def make_defect():
+    return defect
+
+
+@pytest.fixture(scope="session")
+def defect_images():
+    """40 hosts, four classes, two images of each."""
+    return [defect(host, kind, number) for host in HOSTS for kind in KINDS for number in range(2)]
 
 
 @pytest.fixture

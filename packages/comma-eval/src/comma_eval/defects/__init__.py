@@ -1,0 +1,1 @@
+"""What the task `defects` is made of."""
