@@ -12,8 +12,7 @@ from comma_eval.defects.crops import crops
 from comma_eval.defects.exam import Fold
 from comma_eval.defects.parts import divide
 from comma_eval.defects.pictures import Place, places, shares
-from comma_eval.errors import EmptyTaskError, LeakError, SeenError, UsageError
-from comma_eval.run import Asked, evaluate
+from comma_eval.errors import EmptyTaskError, LeakError, SeenError
 from comma_eval.seen import unseen
 from comma_eval.tasks.defects import Defects
 from hypothesis import given, settings
@@ -308,9 +307,3 @@ def test_what_a_model_has_seen_is_left_out():
     assert [s.id for s in unseen(samples, [group_hash("CdTe")])] == ["foil-0"]
     with pytest.raises(SeenError, match="the model has seen all 2 materials or frames"):
         unseen(samples, [group_hash("CdTe"), group_hash("foil")])
-
-
-@pytest.mark.parametrize("asked", [Asked(part="validation"), Asked(test_fold=1)])
-def test_folds_mean_nothing_here(data_set, asked):
-    with pytest.raises(UsageError, match="omit --fold and --test-fold"):
-        evaluate(Defects(which="measured"), None, data_set, asked)

@@ -164,6 +164,29 @@ def compare(
     show_grid(comparing.grid(found, names), comparing.to_json(found, names), {}, json=json, out=out)
 
 
+@task_command(app)
+def defects(
+    *,
+    which: Annotated[str, typer.Option("--set", help="simulated or measured.")] = "simulated",
+    shots: Annotated[tuple[int, int, int], typer.Option(help="Labels of a class to learn from, beside all.")] = (
+        5,
+        20,
+        100,
+    ),
+    options: Options,
+) -> None:
+    """Tell the defect in a micrograph by image, structure and both, on hosts, conditions and frames held out."""
+    from comma_eval.errors import UsageError
+    from comma_eval.tasks.defects import Defects
+
+    task = Defects(which=which, shots=shots)
+    if which == "measured":
+        if options.fold not in {"test", "all"} or options.test_fold is not None:
+            raise UsageError("--set measured holds out frames within each material: omit --fold and --test-fold")
+        options = replace(options, fold="all")
+    ask(task, options)
+
+
 def counts(text: str) -> tuple[int, ...]:
     """`300, 1000` or `300 1000` as numbers, each once and rising.
 

@@ -64,7 +64,7 @@ def _refuse_unknown(data: ShardSet, target: str | None) -> None:
 
 
 def _fits(row: Row, modalities: frozenset[str] | None, needs: Needs) -> bool:
-    asked = needs.target is None or needs.target in row.targets
+    asked = (needs.target is None or needs.target in row.targets) and (needs.indexed is None or needs.indexed(row))
     return modalities is not None and modalities <= row.modalities.keys() and asked
 
 
@@ -72,8 +72,6 @@ def _origins(data: ShardSet, wanted: Callable[[Row], bool]) -> frozenset[str]:
     return frozenset(h for row in data.rows if wanted(row) for h in row.origins)
 
 
-def _read(
-    data: ShardSet, wanted: Callable[[Row], bool], keep: Callable[[Sample], bool] | None
-) -> tuple[Sample, ...]:
+def _read(data: ShardSet, wanted: Callable[[Row], bool], keep: Callable[[Sample], bool] | None) -> tuple[Sample, ...]:
     samples = (data[number] for number, row in enumerate(data.rows) if wanted(row))
     return tuple(samples if keep is None else filter(keep, samples))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
+from comma_data import shards
 from comma_data.sample import Sample
 from comma_encoders.types import Embedded
 from jaxtyping import Bool, Float
@@ -117,8 +118,10 @@ class Needs:
     """Modalities that a held-out sample must have."""
     target: str | None = None
     """Key of `Sample.targets` that both must have."""
+    indexed: Callable[[shards.Row], bool] | None = None
+    """What else the index has to say of a sample before it is read; None reads all that have the modalities."""
     keep: Callable[[Sample], bool] | None = None
-    """Further samples that are not kept after they were read; None keeps all."""
+    """Which samples are kept after they were read; None keeps all."""
     leave_out_seen: bool = False
     """Whether held-out samples of groups that the model has seen are left out; otherwise it gets no score."""
     untrained: bool = False

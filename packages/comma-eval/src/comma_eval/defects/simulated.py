@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 from comma_data.sample import Sample
+from comma_data.shards import Row
 
 from comma_eval.defects import audit
 from comma_eval.defects.exam import Exam, Fold, coded
@@ -20,6 +21,7 @@ SHARE = 5
 """One in so many conditions is held out."""
 HOSTS = 24
 """Hosts on the two sides, the validation fold left out, below which nothing is said of fusion: 30 of the whole set."""
+TARGET = "defect"
 CONDITIONS = "conditions"
 KNOWN = ("dose", "probe_fwhm_nm")
 """What is printed of the conditions that are held out."""
@@ -28,10 +30,15 @@ KNOWN = ("dose", "probe_fwhm_nm")
 def wanted(sample: Sample) -> bool:
     """A simulated image with a class, the structure of its host beside it."""
     return (
-        isinstance(sample.targets.get("defect"), str)
+        isinstance(sample.targets.get(TARGET), str)
         and {"image", "structure"} <= sample.fields.keys()
         and origin(sample) == "simulated"
     )
+
+
+def indexed(row: Row) -> bool:
+    """What a wanted sample's row in the index says: it spares the reading of every other image."""
+    return TARGET in row.targets
 
 
 def origin(sample: Sample) -> str:
@@ -56,7 +63,7 @@ def exam(train: Sequence[Sample], test: Sequence[Sample]) -> Exam:
     hidden = held_out_conditions({s.groups[CONDITIONS] for s in (*train, *test) if CONDITIONS in s.groups})
     seen = [sample for sample in train if sample.groups.get(CONDITIONS) not in hidden]
     samples = (*seen, *test)
-    classes, truth = coded([str(sample.targets["defect"]) for sample in samples])
+    classes, truth = coded([str(sample.targets[TARGET]) for sample in samples])
     hosts = tuple(map(host, samples))
     fold = Fold(train=np.arange(len(seen)), test=np.arange(len(seen), len(samples)))
     _audit(samples, hosts, truth, fold)
@@ -92,8 +99,8 @@ def _check_sizes(train: Sequence[Sample], test: Sequence[Sample]) -> None:
                 f"no {name} sample is a simulated image with a class as the target `defect` and the structure of its "
                 f"host beside it. {remedy}"
             )
-        if len({sample.targets["defect"] for sample in side}) < 2:
-            raise EmptyTaskError(f"the {name} images are all of the class {side[0].targets['defect']!r}. {remedy}")
+        if len({sample.targets[TARGET] for sample in side}) < 2:
+            raise EmptyTaskError(f"the {name} images are all of the class {side[0].targets[TARGET]!r}. {remedy}")
 
 
 def _audit(samples: Sequence[Sample], hosts: Sequence[str], truth: np.ndarray, fold: Fold) -> None:

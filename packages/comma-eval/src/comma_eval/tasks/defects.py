@@ -44,9 +44,9 @@ class Defects:
         """Simulated images with their host on both sides; every measured image, as frames are held out within hosts."""
         if self.which == "simulated":
             both = frozenset({"image", "structure"})
-            return Needs(train=both, test=both, target="defect", keep=simulated.wanted, untrained=True)
+            return Needs(train=both, test=both, indexed=simulated.indexed, keep=simulated.wanted, untrained=True)
         image = frozenset({"image"})
-        return Needs(train=image, test=image, keep=measured.wanted, untrained=True, folds=False)
+        return Needs(train=None, test=image, keep=measured.wanted, untrained=True, leave_out_seen=True)
 
     def model_of(self, embedder: Embedder) -> Embedder:
         """Its vectors are asked, frozen."""
