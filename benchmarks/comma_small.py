@@ -1,8 +1,8 @@
 """comma-small: score a run on its test fold, and put its model with these figures into the package.
 
-Run in the root of the repository, after `comma data build materials-project` and `comma align run comma-small`:
+Run in the root of the repository, after `comma data build shared` and `comma align run comma-small`:
 
-    python -m benchmarks.comma_small runs/comma-small data/materials-project
+    python -m benchmarks.comma_small runs/comma-small data/shared
 """
 
 import argparse
@@ -33,7 +33,7 @@ TARGET = "band_gap_pbe"
 MAX_SITES = 60
 TRAIN, TEST = 8000, 3000
 DRAWS = 1000
-COMMAND = "comma data build materials-project --root DIR; comma align run comma-small"
+COMMAND = "comma data build shared --root DIR; comma align run comma-small"
 LIMITS = (
     "Trained for minutes on two cores: a start, and a test of the way there, no foundation model.",
     "Protocols are text-mined recipes joined by formula: polymorphs cannot be told apart by them.",
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"band gap ({TRAIN} training, {TEST} test structures of at most {MAX_SITES} sites), and retrieval between "
             "structures and protocols; intervals by bootstrap over formulas"
         ),
-        command="python -m benchmarks.comma_small runs/comma-small data/materials-project",
+        command="python -m benchmarks.comma_small runs/comma-small data/shared",
         rows=rows,
         seconds=time.monotonic() - start,
     )
