@@ -307,6 +307,51 @@ def test_baselines_alone_are_a_study_too(data, tmp_path, values):
     assert told["models"] == []
 
 
+def supervised(values, **options):
+    """A study of one property: an aligned model through a probe, and one that was trained to tell it."""
+    telling = {"stages": ["supervised"], "supervised": {"target": "length", "epochs": 2}, "modalities": ["structure"]}
+    telling |= {"encoders": {"structure": {"width": 16, "layers": 1}, "text": {}}}
+    models = {"probe": {}, "telling": {"settings": telling}}
+    common = {key: value for key, value in values["common"].items() if key != "encoders"}
+    models["probe"]["settings"] = {"encoders": values["common"]["encoders"]}
+    telling["encoders"].pop("text")
+    tasks = {"length": {"task": "property", "options": {"target": "length", **options}}}
+    primary = {
+        "name": "p",
+        "task": "length",
+        "metric": "RMSE",
+        "better": "lower",
+        "model": "telling",
+        "against": "probe",
+    }
+    primary["where"] = {"subset": "all"}
+    kept = {key: values[key] for key in ("name", "question", "data")}
+    return Study(**kept, folds=[0, 1], common=common, models=models, tasks=tasks, primary=[primary])
+
+
+def test_a_property_is_told_by_probes_and_by_what_was_trained_for_it(data, tmp_path, values):
+    out = tmp_path / "study"
+    conduct(job_of(supervised(values), data, out))
+    told = json.loads((out / RESULT).read_text())
+    of = {(row["model"], row["metric"]): row for row in told["rows"] if "model" in row and "against" not in row}
+    assert {"telling", "probe"} <= {model for model, _ in of}
+    for model in ("telling", "probe"):
+        files = [out / "scores" / f"fold-{fold}" / "length.parquet" for fold in (0, 1)]
+        answers = [item for file in files for item in read(file) if item.labels["model"] == model]
+        square = np.mean([item.value for item in answers if item.metric == "squared error"])
+        assert of[model, "RMSE"]["value"] == pytest.approx(np.sqrt(square))
+    assert ("probe", "Spearman, mean of folds") in of
+    assert not any(metric.startswith("coverage") for model, metric in of if model == "telling")
+    assert (out / "report.html").read_text().count("Predicted and true values: ") >= 2
+    assert told["primary"][0]["against"] == "probe"
+
+
+def test_a_model_that_had_all_labels_is_not_compared_with_few(data, tmp_path, values):
+    with pytest.raises(StudyError, match=r"trained with the \d+ labels .* are given 20"):
+        conduct(job_of(supervised(values, labels=[20]), data, tmp_path / "study"))
+    assert not (tmp_path / "study" / "runs").exists()
+
+
 def comma_study(*arguments):
     """The command on a study file, in this process."""
     done = CliRunner().invoke(app, list(map(str, arguments)))

@@ -59,7 +59,8 @@ def score(study: Study, folder: Path, piece: Piece, sides: Sides) -> None:
     groups = {group_of(sample) for sample in both.test}
     asked = askable(study, name, one.task)
     origin = {model: checked(folder, model, piece.fold, groups) for model in asked}
-    models = {model: loaded(run_folder(folder, model, piece.fold), one.task) for model in asked}
+    labels_known = len(both.train)
+    models = {model: loaded(run_folder(folder, model, piece.fold), one.task, labels_known) for model in asked}
     report = answered(one.task, models, both)
     labels = {"task": name, **one.labels}
     path = score_file(folder, piece)

@@ -1,6 +1,6 @@
 """Trained models of a fold as what a task asks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,26 +18,37 @@ from comma_app.study.config import Study
 from comma_app.study.errors import StudyError
 from comma_app.study.runs import base_run, run_folder
 
+ENOUGH = 0.9
+"""Share of the labels that a model was trained with which the others have to be given, to be compared with it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finetuned:
     """A predictor of the stage `supervised`, which has learnt already what a task would fit a head for."""
 
-    trained: predictor.Predictor
+    tell: Callable[[Sequence[Sample]], Any]
+    """Samples -> a number of each."""
+    target: str
+    labels: int
+    """Training samples of the fold that have the target."""
 
-    def fit(self, train: Sequence[Sample], target: str) -> None:  # noqa: ARG002  it has learnt from its own part
+    def fit(self, train: Sequence[Sample], target: str) -> None:
         """Nothing is learnt here.
 
         Raises:
-            StudyError: it was trained for another target.
+            StudyError: it was trained for another target, or with more labels than the others are given now.
         """
-        known = self.trained.meaning.target
-        if target != known:
-            raise StudyError(f"a model that was trained to tell {known!r} cannot tell {target!r}")
+        if target != self.target:
+            raise StudyError(f"a model that was trained to tell {self.target!r} cannot tell {target!r}")
+        if len(train) < ENOUGH * self.labels:
+            raise StudyError(
+                f"a model of the stage `supervised` was trained with the {self.labels} labels of the training folds, "
+                f"and here the others are given {len(train)}: leave it out (`models`), or ask without budgets"
+            )
 
     def predict(self, samples: Sequence[Sample]) -> Prediction:
         """Its numbers; it knows no interval, so that low and high are infinite."""
-        value = np.asarray(self.trained.predict(samples), dtype=float)
+        value = np.asarray(self.tell(samples), dtype=float)
         return Prediction(value=value, low=np.full_like(value, -np.inf), high=np.full_like(value, np.inf))
 
 
@@ -46,17 +57,23 @@ def askable(study: Study, task_name: str, task: Task[Any]) -> list[str]:
     chosen = study.tasks[task_name].models
     found = []
     for name, model in study.models.items():
-        run = base_run(study, name)
-        fits = run.stages[-1] != "supervised" or run.supervised.target == task.needs.target
+        fits = supervised(study, name) in ("", task.needs.target)
         if model.scored and fits and (not chosen or name in chosen):
             found.append(name)
     return found
 
 
-def loaded(run: Path, task: Task[Any]) -> Any:
-    """The model of a finished run as the task asks it."""
+def supervised(study: Study, name: str) -> str:
+    """The target that a model was trained to tell; empty for one that aligns."""
+    run = base_run(study, name)
+    return run.supervised.target if run.stages[-1] == "supervised" else ""
+
+
+def loaded(run: Path, task: Task[Any], labels: int) -> Any:
+    """The model of a finished run as the task asks it; `labels` as of `Finetuned`."""
     if (run / run_files.PREDICTOR).is_dir():
-        return Finetuned(trained=predictor.load(run / run_files.PREDICTOR))
+        trained = predictor.load(run / run_files.PREDICTOR)
+        return Finetuned(tell=trained.predict, target=trained.meaning.target, labels=labels)
     return task.model_of(load(run / run_files.MODEL))
 
 

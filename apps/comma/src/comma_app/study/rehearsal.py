@@ -3,18 +3,21 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from comma_data.sample import Sample
 from comma_encoders.types import Embedded
 from comma_eval.errors import EvalError
 from comma_eval.heldout import HeldOut
+from comma_eval.task import Task
 from torch.nn.functional import normalize
 
 from comma_app.study.asking import Sides, answered
 from comma_app.study.config import Study
 from comma_app.study.errors import StudyError
-from comma_app.study.models import askable
+from comma_app.study.models import Finetuned, askable, supervised
 from comma_app.study.pieces import questions
 from comma_app.study.pooling import Question, gathered
 from comma_app.study.verdict import only
@@ -61,19 +64,29 @@ def rehearse(study: Study, sides: Sides) -> Rehearsed:
     seconds, test, found, cut = {}, {}, list[Question](), False
     for key, (name, one) in questions(study).items():
         both = sides.of(study.folds[0], one.task.needs)
-        models = {model: one.task.model_of(Guess()) for model in askable(study, name, one.task)}
         few = HeldOut(train=thinned(both.train), test=thinned(both.test))
         began = time.monotonic()
         try:
-            report = answered(one.task, models, few)
+            report = answered(one.task, guessing(study, name, one.task, few), few)
         except EvalError:  # perhaps only because there are so few, such as fewer than the labels of a curve
             few, began = both, time.monotonic()
-            report = answered(one.task, models, both)
+            report = answered(one.task, guessing(study, name, one.task, both), both)
         cut = cut or len(few.test) < len(both.test)
         scale = max(len(both.train) / max(len(few.train), 1), len(both.test) / max(len(few.test), 1), 1.0)
         seconds[key], test[key] = scale * (time.monotonic() - began), len(both.test)
         found += gathered({"task": name, **one.labels}, [(study.folds[0], report.items)])
     return Rehearsed(seconds=seconds, test=test, doubts=tuple(doubts(study, found, certain=not cut)))
+
+
+def guessing(study: Study, name: str, task: Task[Any], both: HeldOut) -> dict[str, Any]:
+    """What stands for each model that is asked."""
+    made: dict[str, Any] = {}
+    for model in askable(study, name, task):
+        if target := supervised(study, model):
+            made[model] = Finetuned(tell=lambda samples: np.zeros(len(samples)), target=target, labels=len(both.train))
+        else:
+            made[model] = task.model_of(Guess())
+    return made
 
 
 def thinned(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
