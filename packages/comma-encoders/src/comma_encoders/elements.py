@@ -15,8 +15,6 @@ VOLATILE = (1, 6, 7, 8, 9, 16, 17)
 GASES = (2, 10, 18)
 """Atmospheres, which no crystal contains."""
 FEATURES = 2 * COUNT
-DROPOUT = 0.2
-"""Share of the network's channels left out in training; it would learn formulas by heart."""
 
 
 def features(amounts: Float[Tensor, "values 118"]) -> Float[Tensor, "values features"]:
@@ -38,14 +36,14 @@ class Elements(nn.Module):
     What the linear map lines up between two kinds of values stays lined up for formulas that training never showed.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
         self.linear = nn.Linear(FEATURES, width, bias=False)
         self.network = nn.Sequential(
             nn.Linear(FEATURES, 2 * width),
             nn.LayerNorm(2 * width),
             nn.GELU(),
-            nn.Dropout(DROPOUT),
+            nn.Dropout(dropout),
             nn.Linear(2 * width, width),
         )
 

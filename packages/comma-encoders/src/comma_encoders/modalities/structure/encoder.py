@@ -121,7 +121,7 @@ class Encoder(nn.Module):
         self.far = Far(config) if config.region else None
         self.norm = nn.LayerNorm(config.width)
         self.readout = Readout(config.width, config.readout)
-        self.elements = elements.Elements(config.width) if config.composition else None
+        self.elements = elements.Elements(config.width, config.dropout) if config.composition else None
 
     def atoms(self, inputs: Inputs) -> Float[Tensor, "atoms width"]:
         """One vector an atom, in the order of `numbers`."""
