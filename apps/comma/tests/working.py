@@ -99,6 +99,7 @@ def _work(toml, data, out, moment, number):
     from comma_app.study.drive import Job, conduct
     from comma_data.command import run
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
     torch.set_num_threads(1)
     quicken()
     if moment:
