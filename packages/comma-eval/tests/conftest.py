@@ -116,11 +116,6 @@ def defect(host, kind, number, **changes):
     return replace(sample, **changes)
 
 
-@pytest.fixture
-def make_defect():
-    return defect
-
-
 @pytest.fixture(scope="session")
 def defect_images():
     """40 hosts, four classes, two images of each."""

@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 import torch
 from comma_data.sample import Sample
+from comma_data.split import fold, group_hash
+from comma_data.writer import Description, write
+from comma_encoders.folder import save
+from comma_encoders.model import AlignedModel
 from comma_encoders.types import Embedded
 from comma_eval.defects import audit, correlation, measured, parts
 from comma_eval.defects.crops import crops
@@ -13,6 +17,7 @@ from comma_eval.defects.exam import Fold
 from comma_eval.defects.parts import divide
 from comma_eval.defects.pictures import Place, places, shares
 from comma_eval.errors import EmptyTaskError, LeakError, SeenError
+from comma_eval.run import Asked, evaluate
 from comma_eval.seen import unseen
 from comma_eval.tasks.defects import Defects
 from hypothesis import given, settings
@@ -59,9 +64,9 @@ def overlaps(a, b):
 def test_no_patch_is_asked_about_that_shares_a_pixel_with_one_that_is_learnt_from():
     (exam,) = measured.exams(two_classes())
     assert len(exam.folds) == 5
-    for fold in exam.folds:
-        for i in fold.test:
-            assert not any(overlaps(exam.samples[i], exam.samples[j]) for j in fold.train)
+    for part in exam.folds:
+        for i in part.test:
+            assert not any(overlaps(exam.samples[i], exam.samples[j]) for j in part.train)
     assert sorted(exam.asked.tolist()) == list(range(len(exam.samples)))
     assert exam.facts["CdTe"] == "1 pictures, parts of pictures held out in 5 folds"
 
@@ -75,12 +80,12 @@ def test_folds_of_any_places_hold_the_law(seed, classes, span):
     where = [Place(picture=f"p-{k % 2}", at=(y, x), shape=(EDGE, EDGE)) for k, (y, x) in zip(truth, at, strict=True)]
     division = divide(where, truth)
     kept = [where[i] for i in division.kept]
-    asked = np.concatenate([fold.test for fold in division.folds]) if division.folds else np.arange(0)
+    asked = np.concatenate([part.test for part in division.folds]) if division.folds else np.arange(0)
     assert len(set(asked.tolist())) == len(asked)
-    for fold in division.folds:
-        assert not shares(kept, fold.test, fold.train).any()
-        learnt = truth[division.kept][fold.train]
-        assert all(np.sum(learnt == code) >= parts.FEWEST for code in truth[division.kept][fold.test])
+    for part in division.folds:
+        assert not shares(kept, part.test, part.train).any()
+        learnt = truth[division.kept][part.train]
+        assert all(np.sum(learnt == code) >= parts.FEWEST for code in truth[division.kept][part.test])
     out = set(division.left_out)
     assert out == set(truth.tolist()) - set(truth[division.kept].tolist())
 
@@ -95,7 +100,7 @@ def test_whole_pictures_are_held_out_where_every_class_has_several():
     (exam,) = measured.exams(samples)
     assert exam.unit == "pictures"
     frames = np.array([sample.groups["image_frame"] for sample in exam.samples])
-    assert all(not set(frames[fold.test]) & set(frames[fold.train]) for fold in exam.folds)
+    assert all(not set(frames[part.test]) & set(frames[part.train]) for part in exam.folds)
 
 
 def test_a_class_whose_patches_all_overlap_is_left_out_by_name():
@@ -175,22 +180,22 @@ def really(samples):
 def test_copies_under_other_names_are_not_learnt_from_and_asked_about():
     (exam,) = measured.exams([*whole(), *copies()])
     assert len(exam.folds) == 5
-    for fold in exam.folds:
-        assert not shares(really(exam.samples), fold.test, fold.train).any()
+    for part in exam.folds:
+        assert not shares(really(exam.samples), part.test, part.train).any()
 
 
 def test_copies_that_are_not_recognised_would_have_been_on_both_sides(monkeypatch):
     monkeypatch.setattr(correlation, "SAME", 2.0)
     (exam,) = measured.exams([*whole(), *copies()])
-    assert any(shares(really(exam.samples), fold.test, fold.train).any() for fold in exam.folds)
+    assert any(shares(really(exam.samples), part.test, part.train).any() for part in exam.folds)
 
 
 def test_the_audit_names_patches_on_both_sides():
     samples = two_classes()
-    fold = Fold(train=np.array([0, 1]), test=np.array([2, 40]))
-    met = shares(places(samples), fold.test, fold.train)
+    planted = Fold(train=np.array([0, 1]), test=np.array([2, 40]))
+    met = shares(places(samples), planted.test, planted.train)
     with pytest.raises(LeakError, match="set-frame-0-bulk-0-10, which is asked about, and set-frame-0-bulk-0-0, which"):
-        audit.refuse_shared(fold, met, [sample.id for sample in samples])
+        audit.refuse_shared(planted, met, [sample.id for sample in samples])
 
 
 def test_a_mode_that_tells_the_class_ends_the_run():
@@ -254,7 +259,7 @@ def test_frames_of_one_prefix_stay_on_one_side():
     assert exam.labels["host"] == "loops"
     assert len(exam.samples) == 6 * 3 * 8
     frames = np.array(exam.groups)
-    assert all(not set(frames[fold.test]) & set(frames[fold.train]) for fold in exam.folds)
+    assert all(not set(frames[part.test]) & set(frames[part.train]) for part in exam.folds)
     assert exam.facts["loops"] == "18 images of 6 frames, frames held out in 5 folds"
 
 
@@ -268,7 +273,7 @@ class Means:
 
 def test_every_host_and_every_set_of_boxes_has_its_tables(monkeypatch):
     monkeypatch.setattr("comma_eval.defects.answers.DRAWS", 1)
-    patches = [*strip("bulk", 0, step=15), *strip("vacancy", 30, shade=60, step=15)]
+    patches = [*strip("bulk", 0, step=38), *strip("vacancy", 30, shade=60, step=38)]
     samples = [*patches, *(loops(f"foil-{n}", 0) for n in range(4))]
     report = Defects(which="measured", shots=(2,)).run({"mine": Means(), "mine, random weights": Means()}, (), samples)
     figures = {
@@ -300,10 +305,24 @@ def test_without_measured_images_it_says_what_makes_them(defect_images):
 
 
 def test_what_a_model_has_seen_is_left_out():
-    from comma_data.split import group_hash
-
     samples = [*two_classes(), loops("foil", 0)]
     assert unseen(samples, None) == tuple(samples)
     assert [s.id for s in unseen(samples, [group_hash("CdTe")])] == ["foil-0"]
     with pytest.raises(SeenError, match="the model has seen all 2 materials or frames"):
         unseen(samples, [group_hash("CdTe"), group_hash("foil")])
+
+
+def test_hosts_that_a_model_has_seen_have_no_table(tmp_path, monkeypatch):
+    monkeypatch.setattr("comma_eval.defects.answers.DRAWS", 1)
+    samples = [
+        replace(sample, groups={**sample.groups, "formula": formula, "fold": str(fold(formula))}, id=f"{n}-{sample.id}")
+        for n, formula in enumerate(("CdTe", "SrTiO3"))
+        for sample in (*strip("bulk", 0, step=38), *strip("vacancy", 30, step=38))
+    ]
+    about = {"name": "patches", "build": {}, "inputs": {}, "counts": {}, "joined": {}}
+    write(samples, tmp_path / "data", Description(**about))
+    save(AlignedModel.create("image", dim=8), tmp_path / "mine", {"groups_seen": [group_hash("SrTiO3")]})
+    task = Defects(which="measured", shots=(2,))
+    report = evaluate(task, tmp_path / "mine", tmp_path / "data", Asked(part="all"))
+    assert {row.labels["host"] for row in report.rows} == {"CdTe"}
+    assert report.facts["model trained on"].endswith("none of the 1 held-out formulas among them")

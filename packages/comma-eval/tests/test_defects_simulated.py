@@ -267,7 +267,7 @@ def test_an_embedder_that_forgets_a_value_is_named(few):
         def embed(self, samples):
             return super().embed(samples[:-1])
 
-    with pytest.raises(UsageError, match="one vector for each `image`"):
+    with pytest.raises(UsageError, match="one vector for each `image`; without one"):
         Defects().run({"forgetful": Forgetful()}, *few)
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from comma_data.sample import Sample
 from jaxtyping import Float
 
 from comma_eval.baselines.features import composition_features
 from comma_eval.baselines.image_statistics import brightness, lattice_residual, normalised, power_spectrum
-from comma_eval.errors import UsageError
+from comma_eval.embedding import EmbeddingScorer
+from comma_eval.errors import NotEmbeddedError, UsageError
 from comma_eval.task import Embedder
 
 IMAGE, STRUCTURE = "image", "structure"
@@ -73,19 +73,15 @@ def of_models(models: Mapping[str, Embedder], samples: Sequence[Sample], *, stru
     file's mode tells it the class; and never a class, a group, an id or an annotation.
 
     Raises:
-        UsageError: a model does not embed images, or is called as a baseline is.
+        NotEmbeddedError: a model does not embed images.
+        UsageError: a model is called as a baseline is, or does not give one vector for each value.
     """
     for name, model in models.items():
         if name in BASELINES:
             raise UsageError(f"a model cannot be called {name!r}: that is a baseline's name; rename its folder")
-        images = vectors(model, name, IMAGE, [seen(sample.fields[IMAGE][0]) for sample in samples])
-        if images is None:
-            raise UsageError(
-                f"{name} does not embed `{IMAGE}`, so it cannot tell defects. Remedy: train a model that does, e.g. "
-                'comma align run demo --set \'modalities=["structure", "image"]\' --data DATA'
-            )
+        images = _of_images(model, name, samples)
         yield Line(name=f"{name}: {IMAGE}", reads=IMAGE, vectors=images, model=name)
-        if structures and (crystals := _of_structures(model, name, samples)) is not None:
+        if structures and (crystals := _of_structures(model, samples)) is not None:
             yield Line(name=f"{name}: {STRUCTURE}", reads=STRUCTURE, vectors=crystals, model=name)
             yield Line(name=f"{name}: {BOTH}", reads=BOTH, vectors=np.hstack([images, crystals]), model=name)
 
@@ -95,36 +91,39 @@ def seen(image: Mapping[str, Any]) -> dict[str, Any]:
     return {"pixels": normalised(image["pixels"]).astype(np.float32), "nm_per_pixel": image["nm_per_pixel"]}
 
 
-def vectors(embedder: Embedder, name: str, modality: str, values: Sequence[Any]) -> Vectors | None:
-    """One frozen vector a value, in order; None where the embedder does not read the modality.
-
-    Raises:
-        UsageError: the embedder does not give one vector for each value.
-    """
-    with torch.no_grad():
-        found = embedder.embed([_bare(modality, value, number) for number, value in enumerate(values)])
-    if modality not in found:
-        return None
-    z, rows = found[modality].z.cpu(), found[modality].rows.cpu()
-    if sorted(rows.tolist()) != list(range(len(values))):
-        raise UsageError(f"{name} has to give one vector for each `{modality}`: {len(values)} given, {len(rows)} back")
-    return np.asarray(z[rows.argsort()].numpy(), dtype=np.float64)
-
-
 def content(structure: Mapping[str, Any]) -> bytes:
     """What tells one structure from another: atoms, places, cell."""
     return b"|".join(np.ascontiguousarray(structure[key]).tobytes() for key in ("numbers", "positions", "cell"))
 
 
-def _of_structures(model: Embedder, name: str, samples: Sequence[Sample]) -> Vectors | None:
+def _of_images(model: Embedder, name: str, samples: Sequence[Sample]) -> Vectors:
+    try:
+        return _vectors(model, IMAGE, [seen(sample.fields[IMAGE][0]) for sample in samples])
+    except NotEmbeddedError as error:
+        raise NotEmbeddedError(
+            f"{name} does not embed `{IMAGE}`, so it cannot tell defects. Remedy: train a model that does, e.g. "
+            'comma align run demo --set \'modalities=["structure", "image"]\' --data DATA'
+        ) from error
+
+
+def _of_structures(model: Embedder, samples: Sequence[Sample]) -> Vectors | None:
     """Vectors of the structures, each distinct one embedded once; None where the model reads no structures."""
     values = [sample.fields[STRUCTURE][0] for sample in samples]
     first: dict[bytes, int] = {}
     for number, value in enumerate(values):
         first.setdefault(content(value), number)
-    distinct = vectors(model, name, STRUCTURE, [values[number] for number in first.values()])
+    try:
+        distinct = _vectors(model, STRUCTURE, [values[number] for number in first.values()])
+    except NotEmbeddedError:
+        return None
     row = {key: row for row, key in enumerate(first)}
-    return None if distinct is None else distinct[[row[content(value)] for value in values]]
+    return distinct[[row[content(value)] for value in values]]
+
+
+def _vectors(model: Embedder, modality: str, values: Sequence[Any]) -> Vectors:
+    """One frozen vector a value, in order."""
+    bare = [_bare(modality, value, number) for number, value in enumerate(values)]
+    return EmbeddingScorer(embedder=model).vectors(bare).double().numpy()
 
 
 def _bare(modality: str, value: Any, number: int) -> Sample:
