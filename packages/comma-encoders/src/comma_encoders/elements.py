@@ -1,7 +1,7 @@
 """What a material is made of, for encoders that meet it in passing: the atoms of a crystal, the formulas of a text.
 
-A network has to be told composition in a form that generalises to formulas it never saw. Sums over atoms and tokens
-hold it only blurred; given directly, with a way past everything else, an encoder is never worse than its composition.
+A network has to be told composition in a form that generalises to formulas it never saw: sums over atoms and tokens hold
+it only blurred, so it is given directly, past everything else. Where that helps and where not is in `docs/decisions.md`.
 """
 
 import torch

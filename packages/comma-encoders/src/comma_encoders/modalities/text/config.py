@@ -33,7 +33,7 @@ class Config:
     max_tokens: int = 48
     """A longer step is cut into several."""
     max_steps: int = 32
-    """Steps after these are not read."""
+    """Steps after these are not read, except for the formulas in them (`materials`)."""
     materials: bool = True
     """Whether the formulas in a text are also added up to one composition, weighed by moles where those are given."""
     dropout: float = 0.1
