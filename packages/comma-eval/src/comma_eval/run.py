@@ -8,14 +8,13 @@ from typing import Any
 from comma_data.shards import ShardSet
 from comma_data.split import Split, group_of
 from comma_encoders.folder import load, read_manifest
-from comma_encoders.model import AlignedModel
 
 from comma_eval.errors import UsageError
 from comma_eval.heldout import HeldOut, held_out
 from comma_eval.runs import data_folder
 from comma_eval.seen import refuse_seen, unseen
 from comma_eval.task import Report, Task
-from comma_eval.untrained import RANDOM, untrained
+from comma_eval.untrained import lines_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,13 +73,7 @@ def _model(
         SeenError: it has seen a held-out formula.
     """
     trained_on = refuse_seen({group_of(sample) for sample in sides.test}, manifest.get("groups_seen"))
-    return _scored(task, _name(folder), load(folder)), {"model": str(folder), "model trained on": trained_on}
-
-
-def _scored(task: Task[Any], name: str, model: AlignedModel) -> dict[str, Any]:
-    """The model, and where the task asks for it the same with random weights, under their names."""
-    beside = {f"{name}{RANDOM}": task.model_of(untrained(model))} if task.needs.untrained else {}
-    return {name: task.model_of(model), **beside}
+    return lines_of(task, _name(folder), load(folder)), {"model": str(folder), "model trained on": trained_on}
 
 
 def split_of(shards: ShardSet, named: Mapping[str, Any], asked: int | None) -> Split:

@@ -60,7 +60,9 @@ def score(study: Study, folder: Path, piece: Piece, sides: Sides) -> None:
     asked = askable(study, name, one.task)
     origin = {model: checked(folder, model, piece.fold, groups) for model in asked}
     labels_known = len(both.train)
-    models = {model: loaded(run_folder(folder, model, piece.fold), one.task, labels_known) for model in asked}
+    models: dict[str, Any] = {}
+    for model in asked:
+        models |= loaded(run_folder(folder, model, piece.fold), model, one.task, labels_known)
     report = answered(one.task, models, both)
     labels = {"task": name, **one.labels}
     path = score_file(folder, piece)

@@ -13,6 +13,7 @@ from comma_data.sample import Sample
 from comma_encoders.folder import load, read_manifest
 from comma_eval.seen import refuse_seen
 from comma_eval.task import Embedder, Prediction, Task
+from comma_eval.untrained import lines_of
 
 from comma_app.study.config import Study
 from comma_app.study.errors import StudyError
@@ -69,12 +70,12 @@ def supervised(study: Study, name: str) -> str:
     return run.supervised.target if run.stages[-1] == "supervised" else ""
 
 
-def loaded(run: Path, task: Task[Any], labels: int) -> Any:
-    """The model of a finished run as the task asks it; `labels` as of `Finetuned`."""
+def loaded(run: Path, name: str, task: Task[Any], labels: int) -> dict[str, Any]:
+    """The model of a finished run, and what the task wants beside it, by name; `labels` as of `Finetuned`."""
     if (run / run_files.PREDICTOR).is_dir():
         trained = predictor.load(run / run_files.PREDICTOR)
-        return Finetuned(tell=trained.predict, target=trained.meaning.target, labels=labels)
-    return task.model_of(load(run / run_files.MODEL))
+        return {name: Finetuned(tell=trained.predict, target=trained.meaning.target, labels=labels)}
+    return lines_of(task, name, load(run / run_files.MODEL))
 
 
 def embedder(run: Path) -> Embedder | None:
