@@ -1,7 +1,8 @@
 """What a material is made of, for encoders that meet it in passing: the atoms of a crystal, the formulas of a text.
 
-A network has to be told composition in a form that generalises to formulas it never saw: sums over atoms and tokens hold
-it only blurred, so it is given directly, past everything else. Where that helps and where not is in `docs/decisions.md`.
+A network has to be told composition in a form that generalises to formulas it never saw: sums over atoms and tokens
+hold it only blurred, so it is given directly, past everything else. Where that helps and where not is in
+`docs/decisions.md`.
 """
 
 import torch
