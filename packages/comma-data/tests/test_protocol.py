@@ -6,7 +6,7 @@ import pytest
 from comma_data.errors import ConfigError
 from comma_data.formulas import ATOMIC_NUMBERS, classify
 from comma_data.names import names_target
-from comma_data.protocol import PLACEHOLDER, VIEWS, Operation, Protocol, plain_steps, steps, with_view
+from comma_data.protocol import PLACEHOLDER, VIEWS, Operation, Protocol, plain_steps, steps, told_places, with_view
 from comma_data.protocol_json import protocol_from_json, protocol_to_json
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,6 +128,17 @@ def test_amounts_that_were_weighed_in_say_so(make):
     protocol = replace(make["barium_titanate"](), weighed=True)
     assert steps(protocol, "amounts")[-1] == "Amounts weighed in: 1 mol BaCO3, 1 mol TiO2."
     assert steps(replace(protocol, target=""), "precursors")[0].startswith("Milled BaCO3, TiO2 and BaTiO3")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@given(told=st.lists(protocols, min_size=1, max_size=4))
+def test_places_that_are_told_are_those_with_words(make, view, told):
+    """Where something is told is decided without telling it."""
+    texts = tuple(("x",) for _ in told)
+    sample = make["sample"]("a", fields={"text": texts}, annotations={"text": tuple(told)}, provenance={})
+    assert told_places(sample, view) == [i for i, protocol in enumerate(told) if steps(protocol, view)]
+    kept = with_view(sample, view).fields.get("text", ())
+    assert kept == tuple(filter(None, (steps(protocol, view) for protocol in told)))
 
 
 def test_with_view_leaves_no_empty_modality(make):

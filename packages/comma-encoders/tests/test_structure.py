@@ -9,9 +9,12 @@ from comma_encoders.modalities.structure.coerce import coerce
 from comma_encoders.modalities.structure.config import Config
 from comma_encoders.modalities.structure.encoder import Encoder
 from comma_encoders.modalities.structure.graph import collate
-from comma_encoders.modalities.structure.guard import checked, completed, estimated_edges
+from comma_encoders.modalities.structure.guard import checked, completed, estimated_edges, heights
 from comma_encoders.modalities.structure.neighbours import neighbours
 from comma_encoders.modality import examples
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from pymatgen.core import Lattice, Molecule, Structure
 
 
@@ -113,11 +116,26 @@ def test_edges_are_estimated_before_the_search(periodic):
 
 
 def test_a_structure_that_memory_does_not_hold_is_refused(monkeypatch):
+    large = {**GOOD, "numbers": np.full(4096, 11), "positions": 2.0 * np.array(list(np.ndindex(16, 16, 16)))}
+    large["cell"] = np.eye(3) * 32.0
     monkeypatch.setattr(memory, "available", lambda: 1000.0)
-    with pytest.raises(InputError, match=r"GiB to encode, 0\.0 GiB are free"):
-        collate([GOOD], Config())
+    assert collate([GOOD], Config())["count"] == 1  # too small to ask
+    with pytest.raises(InputError, match=r"4096 atoms .* GiB to encode, 0\.0 GiB are free"):
+        collate([large], Config())
     monkeypatch.setattr(memory, "available", lambda: None)
-    assert collate([GOOD], Config())["count"] == 1
+    assert collate([large], Config())["count"] == 1
+
+
+@given(cell=arrays(float, (3, 3), elements=st.floats(-50, 50, allow_subnormal=False)))
+def test_heights_are_volume_over_area(cell):
+    areas = np.linalg.norm(np.cross(cell[[1, 2, 0]], cell[[2, 0, 1]]), axis=1)
+    assume(areas.min() > 1e-6)
+    size = np.abs(cell).max()
+    np.testing.assert_allclose(heights(cell) * areas, abs(np.linalg.det(cell)), rtol=1e-9, atol=1e-12 * size**3)
+
+
+def test_a_flat_cell_has_no_height():
+    np.testing.assert_array_equal(heights(np.array([[1.0, 0, 0], [2.0, 0, 0], [0, 0, 1.0]])), 0.0)
 
 
 def test_what_is_known_of_atoms_is_seen():

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from comma_data.protocol import with_view
+from comma_data.protocol import told, told_places
 from comma_data.sample import Sample
 from comma_data.shards import ShardSet
 from comma_data.split import Removed, Split, group_hash, group_of, without_leaks
@@ -98,9 +98,9 @@ class Drawn:
     """Modality -> how its value came to the sample: `entry`, `pairs`, `doi` or `formula`."""
 
 
-def _kept(sample: Sample, run: Run, rng: Rng) -> list[str]:
+def _kept(places: Mapping[str, Sequence[int]], run: Run, rng: Rng) -> list[str]:
     """The modalities that a visit sees: all, or without those that chance leaves out if a pair remains."""
-    there = [name for name in run.modalities if sample.fields.get(name)]
+    there = [name for name in run.modalities if places[name]]
     if not run.modality_dropout:
         return there
     left = [name for name, chance in zip(there, rng.random(len(there)), strict=True) if chance >= run.modality_dropout]
@@ -109,15 +109,21 @@ def _kept(sample: Sample, run: Run, rng: Rng) -> list[str]:
 
 
 def drawn(sample: Sample, run: Run, epoch: int) -> Drawn:
-    """The sample as one visit sees it: one text view, one value a modality, varied; decided by seed, epoch and id."""
+    """The sample as one visit sees it: one text view, one value a modality, varied; decided by seed, epoch and id.
+
+    Only the text that is drawn is told: a formula may have hundreds of recipes.
+    """
     rng = generator(run.seed, epoch, group_code(sample.id))
-    sample = with_view(sample, run.text_views[int(rng.integers(len(run.text_views)))])
+    view = run.text_views[int(rng.integers(len(run.text_views)))]
+    places: dict[str, Sequence[int]] = {name: range(len(sample.fields.get(name, ()))) for name in run.modalities}
+    if places.get("text"):
+        places["text"] = told_places(sample, view)
     fields: dict[str, tuple[Any, ...]] = {}
     joined_by = {}
-    for name in _kept(sample, run, rng):
-        values = sample.fields[name]
-        place = int(rng.integers(len(values)))
-        fields[name] = (_varied(name, values[place], run, rng),)
+    for name in _kept(places, run, rng):
+        place = places[name][int(rng.integers(len(places[name])))]
+        value = told(sample, place, view) if name == "text" else sample.fields[name][place]
+        fields[name] = (_varied(name, value, run, rng),)
         known = sample.provenance.get(name, ())
         joined_by[name] = known[place].get("joined_by", "entry") if place < len(known) else "entry"
     return Drawn(sample=replace(sample, fields=fields), joined_by=joined_by)

@@ -93,19 +93,36 @@ def steps(protocol: Protocol, view: str) -> tuple[str, ...]:
     _check_view(view)
 
     def shown(role: str, names: Sequence[str]) -> list[str]:
-        others = (name for name in names if not names_target(name, protocol.target))
-        return [told for name in others if (told := VIEWS[view](role, name)) is not None]
+        return _shown(protocol, view, role, names)
 
-    told = [op for op in protocol.operations if op.kind != "start" or op.temperatures or op.hours or op.media]
+    operations = _worth_telling(protocol)
     materials = shown("precursor", protocol.precursors)
-    mixed_first = bool(told) and told[0].kind == "mix"
+    mixed_first = bool(operations) and operations[0].kind == "mix"
     sentences = [f"Start from {_and(materials)}."] if materials and not mixed_first else []
-    for position, operation in enumerate(told):
+    for position, operation in enumerate(operations):
         introduced = materials if mixed_first and position == 0 else []
         sentences.append(_sentence(_verb(operation, protocol.target), introduced, operation, shown))
     if view == "amounts":
         sentences += _amounts(protocol)
     return tuple(sentences)
+
+
+def _shown(protocol: Protocol, view: str, role: str, names: Sequence[str]) -> list[str]:
+    others = (name for name in names if not names_target(name, protocol.target))
+    return [told for name in others if (told := VIEWS[view](role, name)) is not None]
+
+
+def _worth_telling(protocol: Protocol) -> list[Operation]:
+    return [op for op in protocol.operations if op.kind != "start" or op.temperatures or op.hours or op.media]
+
+
+def _tells(protocol: Protocol, view: str) -> bool:
+    """Whether `steps` has anything to tell, at a small part of its price."""
+    return bool(
+        _worth_telling(protocol)
+        or _shown(protocol, view, "precursor", protocol.precursors)
+        or (view == "amounts" and _amounts(protocol))
+    )
 
 
 def plain_steps(text: tuple[str, ...], formula: str | None, view: str) -> tuple[str, ...]:
@@ -135,29 +152,50 @@ def _plain_steps(text: tuple[str, ...], formula: str | None, *, masked: bool) ->
     return tuple(without_target(step, formula) for step in text)
 
 
-def with_view(sample: Sample, view: str) -> Sample:
-    """The sample with its texts told in another view, by `steps` or `plain_steps`.
-
-    A text of which the view tells nothing is left out, with its annotation and provenance. The target of a text
-    without a `Protocol` is the sample's group `formula`, unless that begins with `?`.
+def told_places(sample: Sample, view: str) -> list[int]:
+    """Places of the sample's texts of which a view tells something.
 
     Raises:
         ConfigError: No such view.
     """
     _check_view(view)
+    protocols, count = sample.annotations.get("text"), len(sample.fields.get("text", ()))
+    if protocols is None:
+        return [place for place in range(count) if told(sample, place, view)]
+    return [
+        i for i, p in enumerate(protocols) if (_tells(p, view) if isinstance(p, Protocol) else told(sample, i, view))
+    ]
+
+
+def told(sample: Sample, place: int, view: str) -> tuple[str, ...]:
+    """One text of a sample in a view, by `steps` or `plain_steps`; empty where the view tells nothing of it.
+
+    The target of a text without a `Protocol` is the sample's group `formula`, unless that begins with `?`.
+
+    Raises:
+        ConfigError: No such view.
+    """
+    protocol = sample.annotations["text"][place] if "text" in sample.annotations else None
+    if isinstance(protocol, Protocol):
+        return steps(protocol, view)
+    formula = sample.groups.get("formula", "?")
+    return plain_steps(tuple(sample.fields["text"][place]), None if formula.startswith("?") else formula, view)
+
+
+def with_view(sample: Sample, view: str) -> Sample:
+    """The sample with its texts told in another view, see `told`.
+
+    A text of which the view tells nothing is left out, with its annotation and provenance.
+
+    Raises:
+        ConfigError: No such view.
+    """
+    places = told_places(sample, view)
     if "text" not in sample.fields:
         return sample
-    values = sample.fields["text"]
-    protocols = sample.annotations.get("text", (None,) * len(values))
-    formula = sample.groups.get("formula", "?")
-    known = None if formula.startswith("?") else formula
-    told = [
-        steps(p, view) if isinstance(p, Protocol) else plain_steps(tuple(v), known, view)
-        for v, p in zip(values, protocols, strict=True)
-    ]
-    kept = [i for i, text in enumerate(told) if text]
-    retold = replace(sample, fields={**sample.fields, "text": tuple(told)})
-    return keep_values(retold, "text", kept)
+    texts = {"text": tuple(told(sample, place, view) for place in places)} if places else {}
+    kept = keep_values(sample, "text", places)
+    return replace(kept, fields={**kept.fields, **texts})
 
 
 def keep_values(sample: Sample, modality: str, kept: Sequence[int]) -> Sample:

@@ -8,6 +8,8 @@ from comma_encoders.modalities.structure.config import Config
 PER_EDGE = 240
 """Bytes: the graph, the geometry, and what comes and goes while it is made."""
 MEMINFO = Path("/proc/meminfo")
+SMALL = 2**26
+"""Bytes that are not asked for: a process that has loaded torch has them, and asking costs more than a small graph."""
 
 
 def needed(atoms: int, edges: float, config: Config, *, training: bool = False) -> float:
@@ -43,7 +45,8 @@ def check_room(atoms: int, edges: float, config: Config) -> None:
     Raises:
         InputError: with what it takes, what is there, and what to do.
     """
-    free, taken = available(), needed(atoms, edges, config)
+    taken = needed(atoms, edges, config)
+    free = available() if taken > SMALL else None
     if free is not None and taken > free:
         raise InputError(
             f"a structure of {atoms} atoms with about {edges:.3g} neighbour pairs takes about {taken / 2**30:.1f} GiB "

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 from comma_encoders.modalities.text.formulas import AMBIGUOUS, LONGEST, parse
 from comma_encoders.modalities.text.units import BY_SYMBOL, UNITS
@@ -13,6 +14,9 @@ PLACEHOLDERS = ("[compound]", "[target]")
 
 Lexeme = tuple[str, float | None]
 """Symbol, and the value of a number or an amount."""
+
+REMEMBERED = 1000
+"""Characters of the longest step of which anything is remembered."""
 
 _CHARACTERS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789") | {
     0x2103: "°C",
@@ -92,6 +96,16 @@ def lexemes(step: str) -> Iterator[Lexeme]:
             for lexeme in _lexeme(match, first=position == 0, unit_may_follow=_unit_may_follow(before)):
                 yield lexeme
                 before = (before[1], lexeme[0])
+
+
+def lexed(step: str) -> tuple[Lexeme, ...]:
+    """All lexemes of a step; the latest are remembered, since tokens and materials of a batch are both read of them."""
+    return _lexed(step) if len(step) <= REMEMBERED else tuple(lexemes(step))
+
+
+@lru_cache(maxsize=4096)
+def _lexed(step: str) -> tuple[Lexeme, ...]:
+    return tuple(lexemes(step))
 
 
 def _unit_may_follow(before: tuple[str, ...]) -> bool:

@@ -5,12 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from comma_encoders.modalities.text.formulas import ELEMENTS
-from comma_encoders.modalities.text.lexer import FORMULA, NUMBER, Lexeme, lexemes
+from comma_encoders.modalities.text.lexer import FORMULA, NUMBER, REMEMBERED, Lexeme, lexed
 from comma_encoders.modalities.text.units import BY_SYMBOL
 
 COLUMNS: Mapping[str, int] = {symbol: column for column, symbol in enumerate(ELEMENTS)}
-REMEMBERED = 1000
-"""Characters of the longest step whose materials are remembered."""
 
 Material = tuple[float | None, tuple[Lexeme, ...]]
 """Moles, None where the text gives none, and the elements of one formula unit with their amounts."""
@@ -42,7 +40,7 @@ def _remembered(step: str) -> tuple[Material, ...]:
 
 
 def _read(step: str) -> Iterator[Material]:
-    read = tuple(lexemes(step))
+    read = lexed(step)
     for place, (symbol, _) in enumerate(read):
         if symbol == FORMULA:
             parts = []

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -67,11 +68,11 @@ def _quantities(steps: Sequence[Step], cut: Sequence[Block]) -> dict[str, Tensor
 
 def _amounts(values: Sequence[Sequence[str]]) -> Tensor:
     """Elements of the materials that each protocol names, a row each."""
-    out = torch.zeros(len(values), elements.COUNT)
-    for row, steps in enumerate(values):
-        for column, amount in amounts(steps).items():
-            out[row, column] = amount
-    return out
+    out = np.zeros((len(values), elements.COUNT), np.float32)
+    for row, steps in zip(out, values, strict=True):
+        found = amounts(steps)
+        row[list(found)] = list(found.values())
+    return torch.from_numpy(out)
 
 
 def collate(values: Sequence[Any], config: Config) -> dict[str, Tensor]:

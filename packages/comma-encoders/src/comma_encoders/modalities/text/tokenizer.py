@@ -14,14 +14,12 @@ from tokenizers import models
 from comma_encoders.errors import UsageError
 from comma_encoders.modalities.text.config import Config
 from comma_encoders.modalities.text.formulas import ELEMENTS
-from comma_encoders.modalities.text.lexer import FORMULA, NUMBER, PLACEHOLDERS, lexemes
+from comma_encoders.modalities.text.lexer import FORMULA, NUMBER, PLACEHOLDERS, REMEMBERED, lexed
 from comma_encoders.modalities.text.quantities import Quantity, quantities
 
 SHIPPED = Path(__file__).with_name("vocabulary.txt")
 SPECIAL = ("[PAD]", "[UNK]", "[MASK]", FORMULA, NUMBER, *PLACEHOLDERS)
 HEADER = "# comma vocabulary 1"
-REMEMBERED = 1000
-"""Characters of the longest step whose tokens are remembered."""
 
 Token = tuple[int, Quantity | None]
 """Id of a symbol, and the quantity of a number or an amount."""
@@ -48,7 +46,7 @@ class Tokenizer:
         return self._remembered(step) if len(step) <= REMEMBERED else self._encode(step)
 
     def _encode(self, step: str) -> tuple[Token, ...]:
-        read = tuple(lexemes(step))
+        read = lexed(step)
         pairs = zip(read, quantities(read), strict=True)
         return tuple((i, quantity) for (symbol, _), quantity in pairs for i in self._known(symbol))
 
