@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ def config(data: Path, **changes: Any) -> Run:
 
 
 def _enter(rank: int, world: int, port: int, work: Callable[..., None], arguments: Sequence[Any]) -> None:
+    os.setpgid(0, 0)  # a group of its own, so that its loader workers can be ended with it
     os.environ |= {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     if world > 1:
         address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(world)}
@@ -101,6 +103,8 @@ def ended(jobs: Sequence[Any], seconds: float = HANGS) -> list[int | None]:
         if job.is_alive():
             job.kill()
             job.join()
+        with suppress(ProcessLookupError):  # workers of a killed process outlive it
+            os.killpg(job.pid, signal.SIGKILL)
     return codes
 
 
