@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from comma_data.sample import Sample
 from comma_encoders.batch import collate
+from comma_encoders.passing import Passed
 from comma_encoders.types import Batch
 from jaxtyping import Float
 from torch import Tensor
@@ -20,7 +21,7 @@ from comma_align.source import Drawn, drawn
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class Part(Passed):
     """Samples that go through the encoders together."""
 
     batch: Batch

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from comma_encoders.passing import Passed
+
 Inputs = Mapping[str, Tensor]
 """What one encoder takes: named tensors. Every modality's `collate` says which."""
 
@@ -28,7 +30,7 @@ class SampleLike(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch:
+class Batch(Passed):
     """Samples made ready for the encoders; a modality that no sample has is not there."""
 
     inputs: Mapping[str, Inputs]

@@ -5,7 +5,7 @@ value passes, whoever made it.
 """
 
 from collections.abc import Sequence
-from math import hypot
+from math import hypot, isfinite
 from typing import Any
 
 import numpy as np
@@ -95,11 +95,12 @@ def _check_shapes(numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray, 
 
 
 def _check_values(numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray) -> None:
-    if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
+    farthest = np.maximum(np.abs(positions).max(), np.abs(cell).max())
+    if not isfinite(farthest):
         raise InputError("a structure has a NaN or infinite position or cell vector; repair or drop it")
     if numbers.min() < 1 or numbers.max() > 118:
         raise InputError(f"atomic numbers run from 1 to 118; got {numbers.min()} to {numbers.max()}")
-    if max(np.abs(positions).max(), np.abs(cell).max()) > MAX_EXTENT:
+    if farthest > MAX_EXTENT:
         raise InputError(f"coordinates beyond {MAX_EXTENT:g} Å; are they in Å?")
 
 

@@ -67,9 +67,8 @@ def _search(  # noqa: PLR0913, PLR0917  numba knows no dataclasses
 def _small(points: np.ndarray, cell: np.ndarray, periodic: np.ndarray, cutoff: float) -> tuple[Neighbours, float]:
     """Every pair looked at; the arrays grow once where the guess was too low."""
     inverse = np.linalg.inv(cell)
-    heights = 1 / np.sqrt((inverse**2).sum(axis=0))
     # rounding must not lose an image that lies exactly at the cutoff
-    reach = np.where(periodic, cutoff / heights + 1e-9, 0.0)
+    reach = np.where(periodic, cutoff * np.sqrt((inverse**2).sum(axis=0)) + 1e-9, 0.0)
     room = 64 * len(points)
     while True:
         start = np.empty(len(points) + 1, np.int64)
