@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks import results_form as form
-from benchmarks.structure_accuracy import pieces
+from benchmarks.structure_accuracy import __main__ as command
+from benchmarks.structure_accuracy import arrays, loop, models, pieces, rows
 from benchmarks.structure_accuracy.figures import figures
 
 FORMULAS = [f"A{i // 2}" for i in range(10)]
@@ -69,3 +70,34 @@ def test_errors_are_means_over_seeds_with_their_interval():
     assert rows["MAE, eV"]["value"] == pytest.approx(0.3)
     assert rows["RMSE, eV"]["value"] == pytest.approx(0.3)
     assert rows["MAE, eV"]["low"] <= rows["MAE, eV"]["high"] == pytest.approx(0.3)
+
+
+def crystals(count):
+    rng = np.random.default_rng(count)
+    value = {"positions": np.zeros((1, 3)), "cell": 3 * np.eye(3), "periodic": np.ones(3, dtype=bool)}
+    return rows.Rows(
+        structures=[value | {"numbers": rng.integers(1, 90, 1)} for _ in range(count)],
+        gaps=rng.random(count).astype(np.float32),
+        formulas=[f"formula {i}" for i in range(count)],
+    )
+
+
+def test_a_model_that_time_left_unfinished_is_gone_on_with(tmp_path, monkeypatch):
+    parts = {"train": crystals(9), "validation": crystals(2), "test": crystals(4)}
+    small = {"width": 8, "layers": 1, "splines": 6, "moments": (4, 2, 2)}
+    monkeypatch.setattr(rows, "load", lambda *_, **__: parts)
+    monkeypatch.setattr(command, "MODELS", {"COMMA": (models.Comma, small)})
+    monkeypatch.setattr(command, "SETTINGS", loop.Settings(batch_size=4))
+    monkeypatch.setattr(command, "write_result", lambda name, **_: name)
+    monkeypatch.setenv("COMMA_DATA", str(tmp_path))
+
+    def run(folder, minutes):
+        monkeypatch.setattr(rows, "CACHE", tmp_path / folder)
+        return command.main(["--seeds", "0", "--epochs", "3", "--threads", "1", "--minutes", minutes])
+
+    assert [run("stopped", "0") for _ in range(3)] == [4, 4, 0]
+    assert run("whole", "9") == 0
+    (name,) = {path.name for path in tmp_path.glob("*/*")}  # no state is left
+    assert name == "COMMA-3-epochs-seed-0.npz"
+    stopped, whole = (arrays.read(tmp_path / folder / name)["errors"] for folder in ("stopped", "whole"))
+    np.testing.assert_array_equal(stopped, whole)

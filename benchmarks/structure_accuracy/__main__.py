@@ -1,9 +1,11 @@
 """Band gaps of unseen formulas, by model, number of epochs and seed, in pieces that can be made one after the other.
 
-Run in the root of the repository; a piece that stands in build/structure-accuracy is not made again:
+Run in the root of the repository; a piece that stands in build/structure-accuracy is not made again, and one that was
+stopped or killed goes on after its last whole epoch:
 
-    COMMA_DATA=DIR python -m benchmarks.structure_accuracy [MODEL ...] [--seeds 0 1 2] [--epochs 30]
+    COMMA_DATA=DIR python -m benchmarks.structure_accuracy [MODEL ...] [--seeds 0 1 2] [--epochs 30] [--minutes 40]
 
+With `--minutes` the run ends at the end of the epoch in which they have passed, with exit code 4 where work is left.
 Every model sees the same rows in the same order, with the same loop. Settings were chosen on the validation rows with
 `--choose NAME=JSON`, which never touches the test rows and writes no result.
 """
@@ -38,18 +40,16 @@ MODELS: dict[str, tuple[Callable[..., Model], dict[str, Any]]] = {
 """Name -> class and what differs from its defaults."""
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Make the pieces asked for, then the result of all that are there."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the pieces asked for as far as time allows, then the result of all that are there."""
     asked = _parser().parse_args(arguments)
     torch.set_num_threads(asked.threads)
     data = Path(os.environ["COMMA_DATA"])
     if asked.choose:
         _choose(data, asked.choose)
-        return
+        return 0
     parts = rows.load(data, max_sites=MAX_SITES, sizes=SIZES)
-    for seed in asked.seeds:
-        for name in asked.models or MODELS:
-            _make(name, asked.epochs, seed, parts)
+    left = _train(asked, parts)
     found = list(pieces.read(rows.CACHE))
     path = write_result(
         "structure-accuracy",
@@ -63,7 +63,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows=list(figures(found, parts["test"].formulas)),
         seconds=float(sum(piece.seconds for piece in found)),
     )
-    print(f"wrote {path}", file=sys.stderr)
+    print(f"wrote {path}{left and f'; {left}: the same command goes on'}", file=sys.stderr)
+    return 4 if left else 0
+
+
+def _train(asked: argparse.Namespace, parts: dict[str, rows.Rows]) -> str:
+    """Make what is missing; returns what was left undone, nothing where all is there."""
+    end = time.monotonic() + 60 * asked.minutes
+
+    def enough() -> bool:
+        return time.monotonic() >= end
+
+    for seed in asked.seeds:
+        for name in asked.models or MODELS:
+            try:
+                _make(name, asked.epochs, seed, parts, enough)
+            except loop.UnfinishedError as stopped:
+                return str(stopped)
+    return ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=SETTINGS.epochs)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop at an epoch's end after so many")
     parser.add_argument("--choose", metavar="JSON", help="score one choice on the validation rows and write nothing")
     return parser
 
@@ -88,14 +106,21 @@ def _choose(data: Path, text: str) -> None:
     print(text, json.dumps(found | {"s/epoch": trained.seconds_an_epoch, "parameters": trained.parameters}), flush=True)
 
 
-def _make(name: str, epochs: int, seed: int, parts: dict[str, rows.Rows]) -> None:
-    """Train one model and keep its errors on the test rows, where that has not been done."""
-    if pieces.path_of(rows.CACHE, name, epochs, seed).is_file():
+def _make(name: str, epochs: int, seed: int, parts: dict[str, rows.Rows], enough: Callable[[], bool]) -> None:
+    """Train one model, or go on, and keep its errors on the test rows, where that has not been done.
+
+    Raises:
+        UnfinishedError: `enough` said so before the last epoch.
+    """
+    done = pieces.path_of(rows.CACHE, name, epochs, seed)
+    if done.is_file():
         return
     make, changes = MODELS[name]
-    start = time.perf_counter()
-    settings = replace(SETTINGS, epochs=epochs)
-    trained = loop.train(make(seed, **changes), parts, settings, seed, f"{name}, seed {seed}")
+    state = done.with_name(f"{done.stem}-state.npz")
+    keeping = loop.Keeping(path=state, enough=enough)
+    trained = loop.train(
+        make(seed, **changes), parts, replace(SETTINGS, epochs=epochs), seed, f"{name}, seed {seed}", keeping=keeping
+    )  # fmt: skip
     pieces.Piece(
         model=name,
         epochs=epochs,
@@ -103,9 +128,10 @@ def _make(name: str, epochs: int, seed: int, parts: dict[str, rows.Rows]) -> Non
         errors=np.clip(trained.predictions["test"], 0, None) - parts["test"].gaps,
         seconds_an_epoch=trained.seconds_an_epoch,
         parameters=trained.parameters,
-        seconds=time.perf_counter() - start,
+        seconds=trained.seconds,
     ).write(rows.CACHE)
+    state.unlink()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -209,7 +209,8 @@ def test_files_that_hold_no_record_stop_the_build(root, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_build_that_is_told_to_stop_says_how_to_go_on(tmp_path, number):
     code = (
-        "import sys\nfrom comma_data.cli import app\n"
+        "import signal, sys\nfrom comma_data.cli import app\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # what a shell starts in the background ignores it
         "try: app(standalone_mode=False)\n"
         "except Exception as error: print(error); sys.exit(error.exit_code)"
     )
