@@ -11,6 +11,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from comma_app.study.machine import machine
+
 from benchmarks import results_form as form
 from benchmarks.suite import load
 from benchmarks.suite.compare import Verdict, compare, read_cpu, read_rows
@@ -61,7 +63,7 @@ def _judge(verdicts: Sequence[Verdict], cpu: str | None) -> int:
     kind a ratio can be a quarter of what it was without any change of the code; that is said, and is no failure.
     """
     slow = [verdict for verdict in verdicts if verdict.too_slow]
-    here = form.machine()["cpu"]
+    here = machine()["cpu"]
     same = cpu in {None, here}
     for verdict in slow:
         advice = (

@@ -2,33 +2,15 @@
 
 import json
 import math
-import os
-import platform
-import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from comma_app.study.machine import machine, versions
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-PACKAGES = (
-    "comma-align",
-    "comma-data",
-    "comma-encoders",
-    "comma-eval",
-    "gemmi",
-    "numpy",
-    "pymatgen",
-    "tokenizers",
-    "torch",
-    "torch-geometric",
-    "transformers",
-    "webdataset",
-)
-"""Distributions whose versions a result records, where they are installed."""
-
 MEASURED = ("metric", "value", "low", "high", "n")
 """What every row has beside its labels."""
 
@@ -93,38 +75,6 @@ def commit() -> str:
     head = _output("git", "-C", str(ROOT), "rev-parse", "HEAD")
     changes = _output("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no")
     return (head or "unknown") + ("+changes" if changes else "")
-
-
-def machine() -> dict[str, Any]:
-    """CPU and GPU model, usable cores and memory."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
-    return {"cpu": _cpu(), "gpu": _gpu(), "cores": cores, "memory_gib": round(memory / 2**30, 1)}
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide figures."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()
-
-
-def _gpu() -> str | None:
-    if shutil.which("nvidia-smi") is None:
-        return None
-    names = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader").splitlines()
-    return ", ".join(names) or None
 
 
 def _output(*command: str) -> str:

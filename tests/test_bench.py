@@ -240,7 +240,7 @@ def test_the_command_fails_and_names_the_row_only_when_it_compares(monkeypatch, 
     assert main.main(scratch) == 0
     capsys.readouterr()
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(main.form, "machine", lambda: {"cpu": "another kind"})
+        elsewhere.setattr(main, "machine", lambda: {"cpu": "another kind"})
         elsewhere.setattr(main, "measurements", lambda _: iter([measurement(peer=[2.0] * 7)]))
         assert main.main(scratch) == 0
         assert "warning: row 'loss': ratio 2 is below half of the committed 8" in capsys.readouterr().err

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    "comma-materials", "comma-align", "comma-data", "comma-encoders", "comma-eval", "numpy", "pymatgen", "scikit-learn",
-    "tokenizers", "torch", "torch-geometric",
+    "comma-materials", "comma-align", "comma-data", "comma-encoders", "comma-eval", "gemmi", "numpy", "pymatgen",
+    "scikit-learn", "tokenizers", "torch", "torch-geometric", "transformers", "webdataset",
 )  # fmt: skip
+"""Distributions whose versions a result records, where they are installed."""
 
 
 def machine() -> dict[str, Any]:
