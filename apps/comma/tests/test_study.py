@@ -346,8 +346,20 @@ def test_a_property_is_told_by_probes_and_by_what_was_trained_for_it(data, tmp_p
     assert told["primary"][0]["against"] == "probe"
 
 
+def test_models_of_a_budget_of_labels_are_compared_with_others_of_that_budget(data, tmp_path, values):
+    study = supervised(values, labels=[20])
+    telling = study.models["telling"]
+    settings = {**telling.settings, "supervised": {**telling.settings["supervised"], "labels": 20}}
+    models = {**study.models, "telling": telling.model_copy(update={"settings": settings})}
+    out = tmp_path / "study"
+    conduct(job_of(study.model_copy(update={"models": models}), data, out))
+    told = json.loads((out / RESULT).read_text())
+    assert {row.get("model") for row in told["rows"] if row.get("labels") == "20"} >= {"telling", "probe", "mean"}
+    assert told["primary"][0]["against"] == "probe"
+
+
 def test_a_model_that_had_all_labels_is_not_compared_with_few(data, tmp_path, values):
-    with pytest.raises(StudyError, match=r"trained with the \d+ labels .* are given 20"):
+    with pytest.raises(StudyError, match=r"trained with \d+ labels, .* are given 20"):
         conduct(job_of(supervised(values, labels=[20]), data, tmp_path / "study"))
     assert not (tmp_path / "study" / "runs").exists()
 

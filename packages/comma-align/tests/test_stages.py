@@ -13,6 +13,7 @@ from comma_align.errors import AlignError, EmptyError, RunError
 from comma_align.loop import Loop, Place
 from comma_align.precision import Scaling
 from comma_align.source import drawn, open_source
+from comma_data.split import in_label_order
 from comma_encoders import folder as model_folder
 from comma_encoders.errors import MissingDependencyError
 from tiny_run import settings
@@ -287,6 +288,22 @@ def test_the_head_alone_can_learn(data, tmp_path):
     loop.run()
     after = loop.stage.predictor.model.encoders.state_dict()
     assert all(torch.equal(before[k], v) for k, v in after.items())
+
+
+def test_a_budget_of_labels_is_nested_and_keeps_whole_the_order_of_everybody(data, tmp_path):
+    def learnt(labels):
+        run = supervised(data, supervised={"target": "length", "labels": labels, "epochs": 1})
+        stage = train.prepare(run, data, tmp_path / str(labels)).stage("supervised")
+        return [sample.id for sample in stage.steps.plan.samples]
+
+    source = open_source(data, supervised(data, supervised={"target": "length"}))
+    known = [sample for sample in source.train if "length" in sample.targets]
+    wanted = [sample.id for sample in in_label_order(known)]
+    assert learnt(3) == wanted[:3]
+    assert learnt(6) == wanted[:6]
+    assert sorted(learnt(0)) == sorted(wanted)
+    with pytest.raises(RunError, match=r"supervised.labels: 99 labels are asked for; there are \d+ .* 0 takes all"):
+        learnt(99)
 
 
 @pytest.mark.parametrize(

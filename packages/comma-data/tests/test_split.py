@@ -1,8 +1,19 @@
 import hashlib
+from itertools import pairwise
 
 import pytest
 from comma_data.errors import ConfigError, LeakError
-from comma_data.split import SALT, Removed, Split, audit, fold, group_hash, origins, without_leaks
+from comma_data.split import (
+    SALT,
+    Removed,
+    Split,
+    audit,
+    first_labels,
+    fold,
+    group_hash,
+    origins,
+    without_leaks,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -101,3 +112,20 @@ def test_the_audit_finds_every_planted_leak(make, planted, message):
         audit(parts)
     assert "sample a" in str(error.value)
     assert "sample b" in str(error.value)
+
+
+@given(order=st.permutations(range(12)), few=st.integers(1, 12), more=st.integers(1, 12))
+def test_a_budget_of_labels_is_nested_and_asks_for_no_order(make, order, few, more):
+    samples = [make["sample"](f"s-{i}", groups={"formula": f"A{i // 3}", "material": f"s-{i}"}) for i in range(12)]
+    few, more = sorted((few, more))
+    chosen = [sample.id for sample in first_labels([samples[i] for i in order], more)]
+    assert chosen == [sample.id for sample in first_labels(samples, more)]
+    assert chosen[:few] == [sample.id for sample in first_labels(samples, few)]
+    formulas = [int(name.removeprefix("s-")) // 3 for name in chosen]
+    assert sum(a != b for a, b in pairwise(formulas)) == len(set(formulas)) - 1
+
+
+def test_more_labels_than_there_are_is_refused(make):
+    with pytest.raises(ConfigError, match="2 labels are asked for; there are 1"):
+        first_labels([make["sample"]("a")], 2)
+    assert len(first_labels([make["sample"]("a")], 0)) == 1

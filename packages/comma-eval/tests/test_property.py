@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from comma_data.shards import ShardSet
-from comma_data.split import SALT, Split, group_hash
+from comma_data.split import SALT, Split, group_hash, in_label_order
 from comma_data.writer import Description, write
 from comma_encoders.folder import save
 from comma_encoders.model import AlignedModel
@@ -15,7 +15,7 @@ from comma_eval.errors import EmptyTaskError, SeenError, UsageError
 from comma_eval.heldout import held_out
 from comma_eval.run import Asked, evaluate
 from comma_eval.task import Prediction, Task
-from comma_eval.tasks.property import Property, in_order
+from comma_eval.tasks.property import Property
 from planted import Sees, materials
 from typer.testing import CliRunner
 
@@ -151,7 +151,7 @@ def test_a_label_curve_embeds_once(train, test):
 
 
 def test_the_order_of_the_labels_is_by_formula(train):
-    formulas = [sample.groups["formula"] for sample in in_order(train)]
+    formulas = [sample.groups["formula"] for sample in in_label_order(train)]
     assert len(list(dict.fromkeys(formulas))) == len(set(formulas))
     runs = 1 + sum(a != b for a, b in pairwise(formulas))
     assert runs == len(set(formulas))

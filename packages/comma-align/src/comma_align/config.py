@@ -112,6 +112,8 @@ class Supervised(Section):
     """Visits of every training sample."""
     tune: bool = True
     """Whether the encoders learn too, or the head alone."""
+    labels: Annotated[int, Field(ge=0)] = 0
+    """Learn from so many labels, the same that `comma eval property` gives others with that budget; 0 for all."""
 
 
 class HardNegatives(Section):

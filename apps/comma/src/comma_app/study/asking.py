@@ -19,7 +19,7 @@ from comma_eval.task import Needs, Report, Task
 
 from comma_app.study.config import Study
 from comma_app.study.folder import finite, write_json
-from comma_app.study.models import askable, checked, embedder, loaded
+from comma_app.study.models import askable, checked, embedder, labels_of, loaded
 from comma_app.study.pieces import Piece, items_file, map_file, questions, score_file
 from comma_app.study.runs import run_folder
 
@@ -59,18 +59,18 @@ def score(study: Study, folder: Path, piece: Piece, sides: Sides) -> None:
     groups = {group_of(sample) for sample in both.test}
     asked = askable(study, name, one.task)
     origin = {model: checked(folder, model, piece.fold, groups) for model in asked}
-    labels_known = len(both.train)
     models: dict[str, Any] = {}
     for model in asked:
-        models |= loaded(run_folder(folder, model, piece.fold), model, one.task, labels_known)
+        labels = labels_of(study, model, len(both.train))
+        models |= loaded(run_folder(folder, model, piece.fold), model, one.task, labels)
     report = answered(one.task, models, both)
-    labels = {"task": name, **one.labels}
+    told = {"task": name, **one.labels}
     path = score_file(folder, piece)
     items.write(report.items, items_file(folder, piece))
-    rows = [finite({**labels, **row.as_dict()}) for row in report.rows]
+    rows = [finite({**told, **row.as_dict()}) for row in report.rows]
     facts = {**report.facts, "train": len(both.train), "test": len(both.test)}
     seconds = round(time.monotonic() - began, 1)
-    write_json(path, {"labels": labels, "facts": facts, "seen": origin, "rows": rows, "seconds": seconds})
+    write_json(path, {"labels": told, "facts": facts, "seen": origin, "rows": rows, "seconds": seconds})
 
 
 def answered(task: Task[Any], models: Mapping[str, Any], both: HeldOut) -> Report:

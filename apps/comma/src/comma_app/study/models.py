@@ -19,8 +19,8 @@ from comma_app.study.config import Study
 from comma_app.study.errors import StudyError
 from comma_app.study.runs import base_run, run_folder
 
-ENOUGH = 0.9
-"""Share of the labels that a model was trained with which the others have to be given, to be compared with it."""
+APART = 0.1
+"""Share by which the labels that the others are given may differ from those that a model was trained with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,20 +31,20 @@ class Finetuned:
     """Samples -> a number of each."""
     target: str
     labels: int
-    """Training samples of the fold that have the target."""
+    """How many it was trained with."""
 
     def fit(self, train: Sequence[Sample], target: str) -> None:
         """Nothing is learnt here.
 
         Raises:
-            StudyError: it was trained for another target, or with more labels than the others are given now.
+            StudyError: it was trained for another target, or with more or fewer labels than the others are given.
         """
         if target != self.target:
             raise StudyError(f"a model that was trained to tell {self.target!r} cannot tell {target!r}")
-        if len(train) < ENOUGH * self.labels:
+        if abs(len(train) - self.labels) > APART * self.labels:
             raise StudyError(
-                f"a model of the stage `supervised` was trained with the {self.labels} labels of the training folds, "
-                f"and here the others are given {len(train)}: leave it out (`models`), or ask without budgets"
+                f"a model of the stage `supervised` was trained with {self.labels} labels, and here the others are "
+                f"given {len(train)}: ask it apart (`models`), with `labels` as its run has them"
             )
 
     def predict(self, samples: Sequence[Sample]) -> Prediction:
@@ -68,6 +68,11 @@ def supervised(study: Study, name: str) -> str:
     """The target that a model was trained to tell; empty for one that aligns."""
     run = base_run(study, name)
     return run.supervised.target if run.stages[-1] == "supervised" else ""
+
+
+def labels_of(study: Study, name: str, known: int) -> int:
+    """Labels that a supervised model is trained with, where the training folds have so many `known` ones."""
+    return base_run(study, name).supervised.labels or known
 
 
 def loaded(run: Path, name: str, task: Task[Any], labels: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from torch.nn.functional import normalize
 from comma_app.study.asking import Sides, answered
 from comma_app.study.config import Study
 from comma_app.study.errors import StudyError
-from comma_app.study.models import Finetuned, askable, supervised
+from comma_app.study.models import Finetuned, askable, labels_of, supervised
 from comma_app.study.pieces import questions
 from comma_app.study.pooling import Question, gathered
 from comma_app.study.verdict import only
@@ -83,7 +83,8 @@ def guessing(study: Study, name: str, task: Task[Any], both: HeldOut) -> dict[st
     made: dict[str, Any] = {}
     for model in askable(study, name, task):
         if target := supervised(study, model):
-            made[model] = Finetuned(tell=lambda samples: np.zeros(len(samples)), target=target, labels=len(both.train))
+            labels = labels_of(study, model, len(both.train))
+            made[model] = Finetuned(tell=lambda samples: np.zeros(len(samples)), target=target, labels=labels)
         else:
             made[model] = task.model_of(Guess())
     return made

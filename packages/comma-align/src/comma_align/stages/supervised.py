@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
+from comma_data.errors import ConfigError
 from comma_data.sample import Sample
+from comma_data.split import first_labels
 from comma_encoders.model import AlignedModel
 from torch import nn
 
 from comma_align import folder, predictor, schedule
 from comma_align.config import Run
-from comma_align.errors import EmptyError
+from comma_align.errors import EmptyError, RunError
 from comma_align.gather import rank, sum_gradients, total
 from comma_align.precision import autocast
 from comma_align.predictor import Meaning, Predictor, meaning
@@ -37,6 +39,8 @@ class Supervised:
                 f"supervised.target: no training sample has the target {run.supervised.target!r} and one of "
                 f"{', '.join(run.modalities)}; there are {', '.join(found) or 'no targets'}"
             )
+        if run.supervised.labels:
+            known = _first(known, run.supervised.labels)
         of = meaning(run.supervised.target, run.supervised.kind, [s.targets[run.supervised.target] for s in known])
         self.predictor = Predictor(model, of).to(accelerator.device)
         self.validation = [s for s in _with_target(source.validation, run) if _told(s, of) is not None]
@@ -100,6 +104,13 @@ class Supervised:
         return Score(
             value=-figures["MAE"], figures={"validation": figures}, note=f"validation MAE {figures['MAE']:.4g}"
         )
+
+
+def _first(known: Sequence[Sample], labels: int) -> list[Sample]:
+    try:
+        return first_labels(known, labels)
+    except ConfigError as error:
+        raise RunError(f"supervised.labels: {error} among the training samples; 0 takes all") from error
 
 
 def _with_target(samples: Sequence[Sample], run: Run) -> list[Sample]:

@@ -7,10 +7,10 @@ structure.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 import numpy as np
 from comma_data.sample import Sample
+from comma_data.split import in_label_order
 
 from comma_eval import heads
 from comma_eval.baselines.properties import baselines
@@ -96,7 +96,7 @@ class Property:
             raise UsageError(
                 f"{what}; the training folds have {len(readable)} with a value of {' or '.join(self.modalities)}"
             )
-        return taught(in_order(readable), (self.target,))
+        return taught(in_label_order(readable), (self.target,))
 
     def _test(self, samples: Sequence[Sample]) -> Asked:
         readable = sorted((sample for sample in samples if self._reads(sample)), key=lambda sample: sample.id)
@@ -114,15 +114,6 @@ class Property:
 
     def _reads(self, sample: Sample) -> bool:
         return any(sample.fields.get(modality) for modality in self.modalities)
-
-
-def in_order(samples: Sequence[Sample]) -> list[Sample]:
-    """Samples by a fixed hash of their formula: the first 300 are among the first 1,000, for whoever asks."""
-
-    def key(sample: Sample) -> tuple[bytes, str]:
-        return sha256(f"comma-eval/labels:{sample.groups['formula']}".encode()).digest(), sample.id
-
-    return sorted(samples, key=key)
 
 
 def _subsets(asked: Asked) -> dict[str, np.ndarray]:
