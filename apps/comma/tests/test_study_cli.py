@@ -18,7 +18,7 @@ def invoke(*arguments):
 
 def test_the_list_names_every_study_with_its_question():
     lines = invoke("list").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["demo", "synthesis"]
+    assert [line.split()[0] for line in lines] == ["band-gap", "demo", "synthesis"]
     assert all("?" in line for line in lines)
 
 
