@@ -17,6 +17,7 @@ from comma_data.protocol import Operation, Protocol, with_view  # noqa: E402
 from comma_data.sample import Sample  # noqa: E402
 from comma_data.split import fold  # noqa: E402
 from comma_data.writer import Description, write  # noqa: E402
+from comma_eval import heads  # noqa: E402
 from comma_eval.baselines import composition  # noqa: E402
 
 CATIONS_2 = ("Mg", "Ca", "Sr", "Ba", "Zn", "Pb", "Cd", "Eu")
@@ -127,3 +128,11 @@ def quick_fit(monkeypatch):
     """A composition model that is fitted in no time."""
     fit = composition.fit
     monkeypatch.setattr(composition, "fit", lambda train: fit(train, steps=2))
+
+
+@pytest.fixture(scope="module")
+def few_trees():
+    """Forests of a size that tests can wait for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(heads, "TREES", 10)
+        yield

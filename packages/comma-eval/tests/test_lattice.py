@@ -4,7 +4,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from comma_data.writer import Description, write
-from comma_eval import heads
 from comma_eval.cli import app
 from comma_eval.errors import EmptyTaskError, NotEmbeddedError, UsageError
 from comma_eval.task import Prediction, Task
@@ -15,12 +14,7 @@ from pymatgen.core import Lattice as Cell
 from pymatgen.core import Structure
 from typer.testing import CliRunner
 
-
-@pytest.fixture(scope="module", autouse=True)
-def quick():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(heads, "TREES", 5)
-        yield
+pytestmark = pytest.mark.usefixtures("few_trees")
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from comma_eval import heads
 from comma_eval.baselines import properties
 from comma_eval.errors import EmptyTaskError, UsageError
 from comma_eval.probe import probe
@@ -26,11 +25,7 @@ MAKERS = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(heads, "TREES", 10)
-        yield
+pytestmark = pytest.mark.usefixtures("few_trees")
 
 
 @pytest.fixture(scope="module")

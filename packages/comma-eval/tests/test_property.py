@@ -9,7 +9,6 @@ from comma_data.split import SALT, Split, group_hash, in_label_order
 from comma_data.writer import Description, write
 from comma_encoders.folder import save
 from comma_encoders.model import AlignedModel
-from comma_eval import heads
 from comma_eval.cli import app, counts
 from comma_eval.errors import EmptyTaskError, SeenError, UsageError
 from comma_eval.heldout import held_out
@@ -19,12 +18,7 @@ from comma_eval.tasks.property import Property
 from planted import Sees, materials
 from typer.testing import CliRunner
 
-
-@pytest.fixture(scope="module", autouse=True)
-def quick():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(heads, "TREES", 5)
-        yield
+pytestmark = pytest.mark.usefixtures("few_trees")
 
 
 @pytest.fixture(scope="module")
