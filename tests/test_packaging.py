@@ -83,7 +83,14 @@ def tracked():
 
 
 def test_there_are_packages():
-    assert {folder.name for folder in FOLDERS} >= {"comma-data", "comma-encoders", "comma-align", "comma-eval", "comma"}
+    assert {folder.name for folder in FOLDERS} >= {
+        "comma-data",
+        "comma-encoders",
+        "comma-align",
+        "comma-eval",
+        "comma",
+        "explorer",
+    }
 
 
 @each_package

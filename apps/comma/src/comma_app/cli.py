@@ -9,7 +9,7 @@ from comma_app.study.cli import app as study
 
 GROUP = "comma.commands"
 """Entry points of this group are Typer apps; each package brings its own, so options are released with their code."""
-PARTS = ("comma-materials", "comma-data", "comma-encoders", "comma-align", "comma-eval")
+PARTS = ("comma-materials", "comma-data", "comma-encoders", "comma-align", "comma-eval", "comma-explorer")
 """Distributions whose versions are printed."""
 
 
@@ -20,9 +20,19 @@ def make_app() -> typer.Typer:
     )
     app.callback()(_options)
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        app.add_typer(entry.load(), name=entry.name)
+        _mount(app, entry.load(), entry.name)
     app.add_typer(study, name="study")
     return app
+
+
+def _mount(app: typer.Typer, part: typer.Typer, name: str) -> None:
+    """Put a package's app under a name; one of a single command is that command."""
+    single = len(part.registered_commands) == 1 and not part.registered_groups and not part.registered_callback
+    if single:
+        command = part.registered_commands[0]
+        app.command(name, help=command.help, no_args_is_help=command.no_args_is_help)(command.callback)
+    else:
+        app.add_typer(part, name=name)
 
 
 def _options(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from comma_data.command import group
 
 if TYPE_CHECKING:
     from comma_app.study.drive import Job
@@ -13,18 +13,8 @@ if TYPE_CHECKING:
 STUDIES = Path(__file__).parent.parent / "studies"
 
 
-class OrRun(TyperGroup):
-    """A group whose first word is `run` where it is none of the commands: `comma study NAME`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put `run` in front."""
-        if args and args[0] not in (*self.commands, "--help"):
-            args = ["run", *args]
-        return super().parse_args(ctx, args)
-
-
 app = typer.Typer(
-    cls=OrRun,
+    cls=group("run"),
     no_args_is_help=True,
     help="A table of models x folds x tasks, written down before its figures are known.",
 )
