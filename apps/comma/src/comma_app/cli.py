@@ -27,10 +27,10 @@ def make_app() -> typer.Typer:
 
 def _mount(app: typer.Typer, part: typer.Typer, name: str) -> None:
     """Put a package's app under a name; one of a single command is that command."""
-    single = len(part.registered_commands) == 1 and not part.registered_groups and not part.registered_callback
-    if single:
-        command = part.registered_commands[0]
-        app.command(name, help=command.help, no_args_is_help=command.no_args_is_help)(command.callback)
+    commands = part.registered_commands
+    single = len(commands) == 1 and not part.registered_groups and not part.registered_callback
+    if single and (callback := commands[0].callback):
+        app.command(name, help=commands[0].help, no_args_is_help=commands[0].no_args_is_help)(callback)
     else:
         app.add_typer(part, name=name)
 
