@@ -3,27 +3,34 @@
 import json
 import tomllib
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 import working
 from comma_align.train import train
-from comma_app.study import drive, estimate
-from comma_app.study.asking import colours
+from comma_app.study import asking, drive, estimate
+from comma_app.study.asking import Sides, colours
 from comma_app.study.cli import app
 from comma_app.study.config import Study
 from comma_app.study.drive import Job, conduct, plan
 from comma_app.study.errors import PausedError, StudyError
 from comma_app.study.folder import RESULT, TABLES
-from comma_app.study.pieces import pieces
+from comma_app.study.pieces import Piece, pieces
+from comma_app.study.reuse import take_over
 from comma_app.study.runs import base_run, run_folder
+from comma_app.study.tasks import Asked
+from comma_data.configfile import check
+from comma_data.errors import ConfigError
 from comma_data.shards import ShardSet
 from comma_data.split import Split, group_hash
 from comma_encoders.folder import load, read_manifest
 from comma_eval.errors import SeenError, UsageError
 from comma_eval.items import read
+from comma_eval.task import Needs, Report
 from typer.testing import CliRunner
 
 
@@ -63,6 +70,11 @@ def finished(tiny, data, said, tmp_path_factory):
 @pytest.fixture(scope="module")
 def result(finished):
     return json.loads((finished / RESULT).read_text())
+
+
+def digest(folder):
+    """Of the files that say what a model computes."""
+    return sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.safetensors")))).hexdigest()
 
 
 def figures(out):
@@ -205,6 +217,52 @@ def test_time_that_is_over_pauses_after_a_piece(tiny, data, finished, tmp_path):
     assert paused.value.exit_code == 4
     conduct(job_of(tiny, data, out))
     assert figures(out) == figures(finished)
+
+
+def test_trainings_of_another_study_are_taken_over_where_they_are_the_same(values, data, finished, tmp_path):
+    values["models"]["clip"]["settings"]["epochs"] = 1
+    study, said, out = check(Study, values | {"name": "again", "folds": [0]}), [], tmp_path / "study"
+    conduct(replace(job_of(study, data, out, said), runs=(finished,)))
+    taken = [line for line in said if "copied from" in line]
+    assert [line.rpartition(" ")[2] for line in taken] == [str(finished / "runs" / "before" / "fold-0")]
+    same = [folder / "runs" / "before" / "fold-0" / "model" for folder in (finished, out)]
+    assert digest(same[0]) == digest(same[1])
+
+
+def test_trainings_on_other_data_are_not_taken_over(tiny, data, other_data, finished, tmp_path):
+    assert take_over(tiny, Piece(kind="train", name="clip", fold=0), tmp_path, [finished], "another hash") is None
+    mine = ShardSet(data).manifest.data_hash
+    assert take_over(tiny, Piece(kind="train", name="clip", fold=1), tmp_path, [finished], mine) is not None
+    assert take_over(tiny, Piece(kind="train", name="ours", fold=1), tmp_path, [finished], mine) is None
+
+
+def test_trainings_are_taken_over_from_studies_alone(tiny, data, tmp_path):
+    with pytest.raises(StudyError, match=r"holds no trainings of a study"):
+        conduct(replace(job_of(tiny, data, tmp_path / "study"), runs=(tmp_path,)))
+
+
+def test_all_folds_are_asked_only_where_nothing_learns(values):
+    values["tasks"]["protocols"]["part"] = "all"
+    with pytest.raises(ConfigError, match=r"tasks\.protocols\.part: all folds are asked"):
+        check(Study, values)
+
+
+def test_what_a_model_saw_is_left_out_where_a_task_says_so(tiny, data, finished, monkeypatch):
+    """A task that leaves out seen samples is given those of folds that the models were trained without."""
+    given = []
+    needs = Needs(train=None, test=frozenset({"structure"}), leave_out_seen=True)
+    task = SimpleNamespace(needs=needs, model_of=lambda model: model)
+    monkeypatch.setattr(
+        asking, "answered", lambda _, models, both: given.append((models, both)) or Report(task="x", rows=())
+    )
+    monkeypatch.setattr(asking, "questions", lambda _: {"x": ("protocols", Asked(task=task, labels={}))})
+    monkeypatch.setattr(asking, "items_file", lambda *_: finished / "nowhere.parquet")
+    monkeypatch.setattr(asking, "score_file", lambda *_: finished / "nowhere.json")
+    study = tiny.model_copy(update={"tasks": {"protocols": tiny.tasks["protocols"].model_copy(update={"part": "all"})}})
+    asking.score(study, finished, Piece(kind="score", name="x", fold=0), Sides(data=ShardSet(data), part="test"))
+    ((models, both),) = given
+    assert set(models) == {"ours", "clip"}
+    assert {sample.groups["fold"] for sample in both.test} == {"0", "1"}
 
 
 def test_a_dry_run_tells_what_is_done_and_leaves_nothing(tiny, data, finished, tmp_path, values):

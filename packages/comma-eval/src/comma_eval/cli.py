@@ -28,12 +28,14 @@ def synthesis(
     *,
     view: ViewOption = "precursors",
     pool: Annotated[str, typer.Option(help="open, elements, cations, nearest, or all of these.")] = "open",
+    corrupt: Annotated[float, typer.Option(help="Share of the steps of held-out protocols that is corrupted.")] = 0.0,
+    corruption: Annotated[str, typer.Option(help="drop loses those steps, swap takes another recipe's.")] = "drop",
     options: Options,
 ) -> None:
     """Find the protocol of an unseen material by its structure, and the structure by its protocol."""
     from comma_eval.tasks.synthesis import Synthesis
 
-    ask(Synthesis(view=view, pool=pool), options)
+    ask(Synthesis(view=view, pool=pool, corrupted=corrupt, corruption=corruption), options)
 
 
 @task_command(app)

@@ -1,6 +1,7 @@
 """`comma study`."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +29,10 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, e.g. folds=[0]. Makes another study.")
     ] = None,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of another study: its finished trainings are taken over where they are the same."),
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Stop after the piece during which so many minutes are over.")
     ] = None,
@@ -35,7 +40,7 @@ def run(
     json_: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
     """Train, score and report a study, or go on with it. `comma study NAME` does the same."""
-    job = made(study, set_ or [], data, out)
+    job = replace(made(study, set_ or [], data, out), runs=tuple(runs or ()))
     from comma_app.study.drive import conduct, plan
 
     if dry_run:

@@ -55,6 +55,8 @@ class Task(Section):
     """Option -> values, e.g. budgets of labels or views of a text: the task is asked once with each of them."""
     models: tuple[str, ...] = ()
     """Which models are asked; empty for all that can be."""
+    part: Literal["", "test", "validation", "all"] = ""
+    """On what it is asked, if not on the study's own part: `all` folds for measured sets that nothing learns from."""
 
 
 class Primary(Section):
@@ -197,10 +199,12 @@ def _tasks(study: Study) -> None:
     """Every task can be asked, of models that are scored."""
     for name, task in study.tasks.items():
         try:
-            list(asked(task.task, task.options, task.each))
+            needs = [one.task.needs for one in asked(task.task, task.options, task.each)]
         except (AppError, EvalError) as error:
             key = ("task",) if "no task" in str(error) else ()
             raise FaultAt(("tasks", name, *key), str(error)) from error
+        if task.part == "all" and any(need.train is not None for need in needs):
+            raise FaultAt(("tasks", name, "part"), "all folds are asked, which leaves none for the lines that learn")
         for model in task.models:
             _known(model, _scored(study), ("tasks", name, "models"))
 

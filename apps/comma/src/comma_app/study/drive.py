@@ -19,6 +19,7 @@ from comma_app.study.folder import begin, check_same, clear_stillborn, done, hel
 from comma_app.study.models import check_start
 from comma_app.study.pieces import Piece, pieces
 from comma_app.study.report import finish
+from comma_app.study.reuse import check_sources, take_over
 from comma_app.study.runs import base_run, run_folder, run_of
 
 Say = Callable[[str], None]
@@ -34,6 +35,8 @@ class Job:
     command: str
     """What was typed, for the result."""
     say: Say
+    runs: tuple[Path, ...] = ()
+    """Folders of other studies, whose finished trainings are taken over where they are the same."""
     quiet: bool = False
     """Whether trainings show no progress."""
 
@@ -68,6 +71,7 @@ def conduct(job: Job, minutes: float | None = None) -> None:
         comma_eval.errors.EvalError: a task cannot be asked, or a model saw what it would be asked.
     """
     began = time.monotonic()
+    check_sources(job.runs)
     with held(job.out), resumable("what is finished is kept, and the same command goes on"):
         shards = ShardSet(job.data)
         refuse_colour(job.study, shards)
@@ -92,6 +96,9 @@ def do(job: Job, piece: Piece, sides: Sides) -> None:
     if piece.kind == "train":
         where = run_folder(job.out, piece.name, piece.fold)
         clear_stillborn(where)
+        if source := take_over(job.study, piece, job.out, job.runs, sides.data.manifest.data_hash):
+            job.say(f"the same training was done already: copied from {source}")
+            return
         train(run_of(job.study, piece.name, piece.fold, job.out), job.data, where, quiet=job.quiet)
     elif piece.kind == "score":
         score(job.study, job.out, piece, sides)

@@ -1,6 +1,6 @@
 """Trained models of a fold as what a task asks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,9 +94,19 @@ def checked(folder: Path, name: str, fold: int, held_out: set[str]) -> str:
     Raises:
         comma_eval.errors.SeenError: it saw a group that it is asked about.
     """
-    run = run_folder(folder, name, fold)
+    return refuse_seen(held_out, _manifest(run_folder(folder, name, fold)).get("groups_seen"))
+
+
+def groups_seen(folder: Path, names: Sequence[str], fold: int) -> set[str]:
+    """Hashes of the groups that any of these models saw."""
+    told = (_manifest(run_folder(folder, name, fold)).get("groups_seen") for name in names)
+    return {one for several in told for one in several or ()}
+
+
+def _manifest(run: Path) -> Mapping[str, Any]:
+    """Of the model that a finished run left."""
     place = run / run_files.MODEL if (run / run_files.MODEL).is_dir() else run / run_files.PREDICTOR / run_files.MODEL
-    return refuse_seen(held_out, read_manifest(place).get("groups_seen"))
+    return read_manifest(place)
 
 
 def check_start(start: Path, held_out: set[str]) -> None:

@@ -20,6 +20,7 @@ from comma_eval.baselines.element_overlap import ElementOverlap
 from comma_eval.embedding import EmbeddingScorer
 from comma_eval.errors import EmptyTaskError, UsageError
 from comma_eval.task import Embedder, Item, Needs, Report, Row, Scorer
+from comma_eval.tasks import corruption
 from comma_eval.tasks.pool import Pools, pools
 from comma_eval.tasks.search import refuse_taken, rows_and_items, scores_of
 from comma_eval.tasks.synthesis_pools import ALL, POOLS, directions
@@ -33,9 +34,14 @@ class Synthesis:
     """How the protocols are told: `precursors`, `amounts`, `masked` or `operations`."""
     pool: str = "open"
     """What is searched: `open` everything, `elements`, `cations`, `nearest`, or `all` of these one by one."""
+    corrupted: float = 0.0
+    """Share of the steps of held-out protocols that are not what they were, 0 to 1."""
+    corruption: str = "drop"
+    """What becomes of them: `drop` loses them, `swap` puts another recipe's in their place."""
 
     def __post_init__(self) -> None:
-        """Refuse a view or pool that does not exist."""
+        """Refuse a view, pool or corruption that does not exist."""
+        corruption.check(self.corrupted, self.corruption)
         if self.view not in VIEWS:
             raise UsageError(f"unknown view {self.view!r}; known: {', '.join(VIEWS)}")
         if self.pool not in (*POOLS, ALL):
@@ -68,6 +74,7 @@ class Synthesis:
                 f"none of the {len(test)} samples has a structure and a protocol in the view {self.view!r}: "
                 "build a data set that joins the two (`comma data build`), or choose another view"
             )
+        pool = corruption.corrupted(pool, self.corrupted, self.corruption)
         lines = baselines([with_view(sample, self.view) for sample in train], pool)
         refuse_taken(models, lines)
         rows: list[Row] = []
@@ -86,7 +93,12 @@ class Synthesis:
             )
         asked = {row.labels["pool"] for row in rows}
         idle = [name for name in POOLS if self.pool == ALL and name not in asked]
-        facts = {"view": self.view, **({"pools in which no formula has a rival": ", ".join(idle)} if idle else {})}
+        spoilt = {f"steps corrupted ({self.corruption})": f"{self.corrupted:.0%}"} if self.corrupted else {}
+        facts = {
+            "view": self.view,
+            **spoilt,
+            **({"pools in which no formula has a rival": ", ".join(idle)} if idle else {}),
+        }
         return Report(task="synthesis", rows=tuple(rows), facts=facts, items=tuple(items))
 
 
