@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -115,6 +116,7 @@ def test_a_full_folder_that_is_no_run_is_left_alone(data, tmp_path):
 
 JOB = """
 import sys, torch
+from dataclasses import replace
 from pathlib import Path
 torch.set_num_threads(1)
 sys.path.insert(0, sys.argv[1])
@@ -209,6 +211,25 @@ def test_a_step_that_is_not_finite_changes_no_weight_and_is_named(data, tmp_path
 def test_nothing_to_align_is_refused_with_what_is_there(data):
     with pytest.raises(EmptyError, match="the data set has composition, structure, text"):
         open_source(data, settings(data, modalities=("image", "xrd"), encoders={}, augmentation={}))
+
+
+def test_a_class_that_is_left_out_is_in_neither_part(data, tmp_path):
+    """Half of the oxides are called fluorides, in every fold."""
+    samples = [
+        replace(s, groups={**s.groups, "formula": f"{s.groups['formula'][:-1]}F"}) if number % 2 else s
+        for number, s in enumerate(ShardSet(data))
+    ]
+    write(samples, tmp_path / "both", Description(name="both", build={}, inputs={}, counts={}, joined={}))
+    whole = open_source(tmp_path / "both", settings(data))
+    part = open_source(tmp_path / "both", settings(data, without=("oxides", "large-cells")))
+    for kept, everything in ((part.train, whole.train), (part.validation, whole.validation)):
+        assert [s.id for s in kept] == [s.id for s in everything if s.groups["formula"].endswith("F")]
+        assert 0 < len(kept) < len(everything)
+
+
+def test_a_class_that_leaves_nothing_is_named(data):
+    with pytest.raises(EmptyError, match="once oxides are left out"):
+        open_source(data, settings(data, without=("oxides",)))
 
 
 def test_a_missing_data_folder_is_named(data, tmp_path):

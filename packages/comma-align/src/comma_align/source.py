@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from comma_data.classes import class_of
 from comma_data.protocol import told, told_places
 from comma_data.sample import Sample
 from comma_data.shards import ShardSet
@@ -41,6 +42,11 @@ def usable(run: Run) -> Callable[[Sample], bool]:
     return lambda sample: any(sample.fields.get(m) for m in run.modalities)
 
 
+def left_out(sample: Sample, run: Run) -> bool:
+    """Whether a sample is of a class that the run never sees."""
+    return any(class_of(name).holds(sample) for name in run.without)
+
+
 def open_source(data: Path, run: Run) -> Source:
     """Read a data folder and split it as the run says.
 
@@ -53,17 +59,20 @@ def open_source(data: Path, run: Run) -> Source:
     part = [split.part(row.fold) for row in shards.rows]
     held_out = frozenset(h for row, p in zip(shards.rows, part, strict=True) if p != "train" for h in row.origins)
     ours = [i for i, p in enumerate(part) if p == "train"]
-    cleaned = [without_leaks(shards.read(i, modalities=run.modalities), held_out) for i in ours]
+    wanted = frozenset(run.modalities).union(*(class_of(name).needs for name in run.without))
+    read = (shards.read(i, modalities=wanted) for i in ours)
+    cleaned = [without_leaks(sample, held_out) for sample in read if not left_out(sample, run)]
     test = frozenset(h for row, p in zip(shards.rows, part, strict=True) if p == "test" for h in row.origins)
-    chosen_on = [shards.read(i, modalities=run.modalities) for i, p in enumerate(part) if p == "validation"]
-    validation = [without_leaks(sample, test)[0] for sample in chosen_on]
+    chosen_on = (shards.read(i, modalities=wanted) for i, p in enumerate(part) if p == "validation")
+    validation = [without_leaks(sample, test)[0] for sample in chosen_on if not left_out(sample, run)]
     useful = usable(run)
     alone = "pretrain" in run.stages  # which needs no pair
     train = [s for s, _ in cleaned if useful(s) or (alone and any(s.fields.get(m) for m in run.modalities))]
     if not any(map(useful, train)):
         found = sorted({m for row in shards.rows for m in row.modalities})
-        wanted = f"a pair of {', '.join(map(label, run.pairs))}" if run.pairs else f"one of {', '.join(run.modalities)}"
-        raise EmptyError(f"{data}: no training sample has {wanted}; the data set has {', '.join(found)}")
+        asked = f"a pair of {', '.join(map(label, run.pairs))}" if run.pairs else f"one of {', '.join(run.modalities)}"
+        beside = f", once {', '.join(run.without)} are left out" if run.without else ""
+        raise EmptyError(f"{data}: no training sample has {asked}{beside}; the data set has {', '.join(found)}")
     _check_variations(run)
     return Source(
         manifest=shards.manifest,

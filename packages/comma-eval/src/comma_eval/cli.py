@@ -95,6 +95,8 @@ def recommend(
 
         ask(Recommend(view=view), options)
         return
+    if options.transfer:
+        raise typer.BadParameter("--transfer scores held-out materials; for one structure leave it out")
     from comma_eval.advice import Wanted, advise
     from comma_eval.runs import model_folder
     from comma_eval.showing import show_grid
@@ -209,7 +211,13 @@ def ask(task: "Task[Any]", options: Options) -> None:
     from comma_eval.runs import model_folder
 
     folder = None if options.baselines_only else model_folder(options.model)
-    report = evaluate(task, folder, options.data, Asked(part=options.fold, test_fold=options.test_fold), say)
+    report = evaluate(
+        task,
+        folder,
+        options.data,
+        Asked(part=options.fold, test_fold=options.test_fold, transfer=options.transfer),
+        say,
+    )
     if options.items:
         from comma_eval.items import write
 

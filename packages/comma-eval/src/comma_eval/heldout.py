@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from comma_data.classes import class_of
 from comma_data.nearest import did_you_mean
 from comma_data.sample import Sample
 from comma_data.shards import Row, ShardSet
 from comma_data.split import Split, without_leaks
 
-from comma_eval.errors import UsageError
+from comma_eval.errors import EmptyTaskError, UsageError
 from comma_eval.task import Needs
 
 PARTS = ("test", "validation", "all")
@@ -22,6 +23,31 @@ class HeldOut:
     """Of the training folds, without the texts that validation or test also tell."""
     test: tuple[Sample, ...]
     """Of the asked fold; of validation, without the texts that test tells; of `all` everything."""
+
+
+def transferred(both: HeldOut, name: str) -> HeldOut:
+    """Both sides with a class of materials on the held-out side alone: what is learnt elsewhere has to carry over.
+
+    Args:
+        both: both sides.
+        name: of the class, a key of `comma_data.classes.CLASSES`; empty changes nothing.
+
+    Raises:
+        comma_data.errors.ConfigError: no such class.
+        EmptyTaskError: one side is empty then.
+    """
+    if not name:
+        return both
+    held = class_of(name).holds
+    found = HeldOut(
+        train=tuple(sample for sample in both.train if not held(sample)), test=tuple(filter(held, both.test))
+    )
+    if not found.test or (both.train and not found.train):
+        raise EmptyTaskError(
+            f"{name} ({class_of(name).what}): {len(found.test)} of {len(both.test)} held-out samples are of that class,"
+            f" and {len(found.train)} of {len(both.train)} training samples are not; choose another class or data set"
+        )
+    return found
 
 
 def held_out(data: ShardSet, split: Split, part: str, needs: Needs) -> HeldOut:

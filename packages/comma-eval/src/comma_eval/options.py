@@ -23,6 +23,13 @@ class Options:
         "test"
     )
     test_fold: Annotated[int | None, typer.Option(help="0 to 4. Default: the one that the model names, or 0.")] = None
+    transfer: Annotated[
+        str,
+        typer.Option(
+            help="Ask about one class of materials, and let heads and baselines learn from all others: oxides, "
+            "intermetallics, large-cells, molecules."
+        ),
+    ] = ""
     baselines_only: Annotated[bool, typer.Option("--baselines-only", help="Score no model; needs --data.")] = False
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False
     out: Annotated[Path | None, typer.Option(help="Also write the report here: .html, .json or .md.")] = None

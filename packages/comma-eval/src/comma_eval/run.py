@@ -10,7 +10,7 @@ from comma_data.split import Split, group_of
 from comma_encoders.folder import load, read_manifest
 
 from comma_eval.errors import UsageError
-from comma_eval.heldout import HeldOut, held_out
+from comma_eval.heldout import HeldOut, held_out, transferred
 from comma_eval.runs import data_folder
 from comma_eval.seen import refuse_seen, unseen
 from comma_eval.task import Report, Task
@@ -25,6 +25,8 @@ class Asked:
     """`test`, `validation` for choices, or `all` where nothing learns and the model was trained on other data."""
     test_fold: int | None = None
     """0 to 4; None takes the one that the model was trained without, or 0."""
+    transfer: str = ""
+    """A class of materials that is asked about, and that nothing learns from."""
 
 
 def evaluate(
@@ -49,7 +51,7 @@ def evaluate(
     manifest = read_manifest(model) if model else {}
     shards = ShardSet(data_folder(data, manifest))
     split = split_of(shards, manifest.get("split", {}), asked.test_fold)
-    sides = held_out(shards, split, asked.part, task.needs)
+    sides = transferred(held_out(shards, split, asked.part, task.needs), asked.transfer)
     if task.needs.leave_out_seen:
         sides = replace(sides, test=unseen(sides.test, manifest.get("groups_seen")))
     models, origin = _model(task, model, manifest, sides) if model else ({}, {})
@@ -60,6 +62,7 @@ def evaluate(
         "data hash": shards.manifest.data_hash,
         "test fold": split.test_fold,
         "part": asked.part,
+        **({"asked about, learnt without": asked.transfer} if asked.transfer else {}),
     }
     return replace(report, facts={**facts, **origin, **report.facts})
 

@@ -14,11 +14,12 @@ from comma_data.shards import ShardSet
 from comma_data.split import Split, group_of
 from comma_data.storage import complete_file, ensure_folder
 from comma_eval import items
-from comma_eval.heldout import HeldOut, held_out
+from comma_eval.heldout import HeldOut, held_out, transferred
 from comma_eval.seen import unseen
 from comma_eval.task import Needs, Report, Task
 
 from comma_app.study.config import Study
+from comma_app.study.config import Task as TaskSettings
 from comma_app.study.folder import finite, write_json
 from comma_app.study.models import askable, checked, embedder, groups_seen, labels_of, loaded
 from comma_app.study.pieces import Piece, items_file, map_file, questions, score_file
@@ -40,13 +41,13 @@ class Sides:
     """Where a task names none."""
     _last: dict[tuple[int, Needs, str], HeldOut] = field(default_factory=dict)
 
-    def of(self, fold: int, needs: Needs, part: str = "") -> HeldOut:
-        """What a task needs in a fold; `part` as the task has it."""
-        key = (fold, needs, part or self.part)
+    def of(self, fold: int, needs: Needs, how: TaskSettings) -> HeldOut:
+        """What a task needs in a fold."""
+        key = (fold, needs, how.part or self.part)
         if key not in self._last:
             self._last.clear()
-            self._last[key] = held_out(self.data, Split(test_fold=fold), part or self.part, needs)
-        return self._last[key]
+            self._last[key] = held_out(self.data, Split(test_fold=fold), how.part or self.part, needs)
+        return transferred(self._last[key], how.transfer)
 
 
 def score(study: Study, folder: Path, piece: Piece, sides: Sides) -> None:
@@ -58,7 +59,7 @@ def score(study: Study, folder: Path, piece: Piece, sides: Sides) -> None:
     began = time.monotonic()
     name, one = questions(study)[piece.name]
     asked = askable(study, name, one.task)
-    both = sides.of(piece.fold, one.task.needs, study.tasks[name].part)
+    both = sides.of(piece.fold, one.task.needs, study.tasks[name])
     if one.task.needs.leave_out_seen:
         both = replace(both, test=unseen(both.test, groups_seen(folder, asked, piece.fold)))
     groups = {group_of(sample) for sample in both.test}

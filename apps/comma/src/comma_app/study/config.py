@@ -57,6 +57,8 @@ class Task(Section):
     """Which models are asked; empty for all that can be."""
     part: Literal["", "test", "validation", "all"] = ""
     """On what it is asked, if not on the study's own part: `all` folds for measured sets that nothing learns from."""
+    transfer: Literal["", "oxides", "intermetallics", "large-cells", "molecules"] = ""
+    """A class of materials that is asked about, and that heads and baselines do not learn from."""
 
 
 class Primary(Section):

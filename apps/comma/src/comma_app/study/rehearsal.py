@@ -63,7 +63,7 @@ def rehearse(study: Study, sides: Sides) -> Rehearsed:
     """
     seconds, test, found, cut = {}, {}, list[Question](), False
     for key, (name, one) in questions(study).items():
-        both = sides.of(study.folds[0], one.task.needs, study.tasks[name].part)
+        both = sides.of(study.folds[0], one.task.needs, study.tasks[name])
         few = HeldOut(train=thinned(both.train), test=thinned(both.test))
         began = time.monotonic()
         try:
