@@ -10,7 +10,11 @@ from typing import Any
 from benchmarks.results_form import RESULTS, ROOT
 from benchmarks.suite.measure import RATIO
 
-READMES = (ROOT / "README.md", *(ROOT / "packages" / name / "README.md" for name in ("comma-encoders", "comma-align")))
+READMES = (
+    ROOT / "README.md",
+    ROOT / "docs" / "results.md",
+    *(ROOT / "packages" / name / "README.md" for name in ("comma-encoders", "comma-align")),
+)
 PLACE = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 Row = Mapping[str, Any]
@@ -126,6 +130,43 @@ def objectives(rows: Sequence[Row]) -> Iterator[Cells]:
         yield (name, *(interval(found[d]) for d in directions), *(number(means[sign]["value"]) for sign in signs))
 
 
+def across(
+    metric: str, by: Sequence[str], column: str = "model", **only: str
+) -> Callable[[Sequence[Row]], Iterator[Cells]]:
+    """A table with a line for each combination of labels and a column for each model.
+
+    Args:
+        metric: the figure that is shown.
+        by: labels that tell the lines apart.
+        column: label whose values are the columns.
+        only: labels and the values that rows have to have.
+    """
+
+    def made(rows: Sequence[Row]) -> Iterator[Cells]:
+        kept = [row for row in rows if row["metric"] == metric and "against" not in row and column in row]
+        kept = [row for row in kept if all(row.get(label) == value for label, value in only.items())]
+        columns = list(dict.fromkeys(row[column] for row in kept))
+        lines: dict[tuple[str, ...], dict[str, Row]] = {}
+        for row in kept:
+            lines.setdefault(tuple(str(row.get(label, "")) for label in by), {})[row[column]] = row
+        yield (*by, "n", *(f"{metric}, {name}" for name in columns))
+        for labels, found in lines.items():
+            figures = (interval(found[name]) if name in found else "" for name in columns)
+            yield (*labels, number(max(row["n"] for row in found.values())), *figures)
+
+    return made
+
+
+def outcomes(primary: Sequence[Row]) -> Iterator[Cells]:
+    """What was claimed beforehand, and what came of it."""
+    yield ("primary outcome", "figure", "model", "beside", "difference (95 % interval)", "verdict")
+    for one in primary:
+        model, other = (
+            f"{name}: {interval(one[value])}" for name, value in ((one["model"], "value"), (one["against"], "other"))
+        )
+        yield (one["name"], one["metric"], model, other, interval(one["difference"]), one["verdict"])
+
+
 TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "materials-project-first": retrieval,
     "data-build": builds,
@@ -141,10 +182,14 @@ TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
 }
 
 
+OUTCOMES = "-outcomes"
+"""Behind the name of a study's result: the table of its primary outcomes."""
+
+
 def table(name: str, folder: Path = RESULTS) -> str:
     """The Markdown table of a result, with the command, commit and machine behind it."""
-    result = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-    head, *body = TABLES[name](result["rows"])
+    result = json.loads((folder / f"{name.removesuffix(OUTCOMES)}.json").read_text(encoding="utf-8"))
+    head, *body = outcomes(result["primary"]) if name.endswith(OUTCOMES) else TABLES[name](result["rows"])
     lines = [head, ["---"] * len(head), *body]
     machine = result["machine"]
     origin = f"`{result['command']}`, {machine['cores']} cores, {machine['cpu']}, commit {str(result['commit'])[:8]}"

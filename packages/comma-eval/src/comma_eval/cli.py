@@ -68,11 +68,19 @@ def missing(
     target: Annotated[str, typer.Option(help="The modality that is searched, or all one by one.")] = "structure",
     view: ViewOption = "precursors",
     seed: Annotated[int, typer.Option(help="Of what is taken away.")] = 0,
+    property_: Annotated[
+        str, typer.Option("--property", help="Predict this number instead of searching, e.g. band_gap_pbe.")
+    ] = "",
+    head: HeadOption = "ridge",
     options: Options,
 ) -> None:
-    """Search with 0, 30, 60 and 90 % of a query's modalities taken away, with and without imputation."""
+    """Search, or predict, with 0, 30, 60 and 90 % of an entry's modalities taken away, with and without imputation."""
     from comma_eval.tasks.missing import Missing
+    from comma_eval.tasks.missing_property import MissingProperty
 
+    if property_:
+        ask(MissingProperty(target=property_, seed=seed, head=head), options)
+        return
     ask(Missing(target=target, view=view, seed=seed), options)
 
 

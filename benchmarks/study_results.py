@@ -1,0 +1,72 @@
+"""Commit what a study found: its `study.json` becomes one result, or one for each of some of its tasks.
+
+    python -m benchmarks.study_results studies/synthesis synthesis-retrieval
+    python -m benchmarks.study_results studies/modalities lattice=lattice defects=defects-simulated,defects-measured
+
+A name alone takes all tasks. Nothing is computed anew: commit, machine and versions are those under which the study was
+finished.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results_form import RESULTS, checked
+
+FILE = "study.json"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the results that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", type=Path, help="folder of a finished study")
+    parser.add_argument("results", nargs="+", metavar="NAME[=TASK,...]")
+    parser.add_argument("--to", type=Path, default=RESULTS, help="folder of the results")
+    asked = parser.parse_args(arguments)
+    file = asked.study / FILE
+    if not file.is_file():
+        sys.exit(f"error: {file} is not there: the study is not finished (`comma study NAME` goes on with it)")
+    found = json.loads(file.read_text(encoding="utf-8"))
+    for wanted in asked.results:
+        name, _, tasks = wanted.partition("=")
+        path = asked.to / f"{name}.json"
+        made = part(found, tasks.split(",") if tasks else known(found))
+        path.write_text(json.dumps(made, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        print(f"wrote {path}: {len(made['rows'])} rows, {len(made['primary'])} primary outcomes", file=sys.stderr)
+
+
+def known(found: Mapping[str, Any]) -> list[str]:
+    """The tasks of a study."""
+    return list(dict.fromkeys(row["task"] for row in found["rows"]))
+
+
+def part(found: Mapping[str, Any], tasks: Sequence[str]) -> dict[str, Any]:
+    """The result of some tasks: rows with a value, primary outcomes and sizes of these tasks, and what all share."""
+    if missing := sorted(set(tasks) - set(known(found))):
+        sys.exit(f"error: the study has no task {', '.join(missing)}; it has {', '.join(known(found))}")
+    others = set(known(found)) - set(tasks)
+    told = [row for row in found["rows"] if row["task"] in tasks and row["value"] is not None]
+    return {
+        **found,
+        "primary": [one for one in found["primary"] if asked_in(one) in tasks],
+        "facts": {name: value for name, value in found["facts"].items() if not of_task(name, others)},
+        "rows": [checked(dict(row)) for row in told],
+    }
+
+
+def asked_in(outcome: Mapping[str, Any]) -> str:
+    """The task of an outcome, which is the first word of its question."""
+    return str(outcome["question"]).partition(",")[0].strip()
+
+
+def of_task(fact: str, tasks: set[str]) -> bool:
+    """Whether a fact tells the size of one of these tasks."""
+    _, there, question = fact.partition("held-out samples, ")
+    return bool(there) and question.partition(",")[0] in tasks
+
+
+if __name__ == "__main__":
+    main()
