@@ -1,0 +1,215 @@
+"""An index on disk, opened: whose vectors it holds, and which of them are nearest.
+
+    index = Index.open("index")
+    hits = index.find(vectors, "structure", 10, where=Filter(elements=("Li",)))
+    index.shown(hits)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+from comma_data.nearest import did_you_mean
+from comma_data.sample import Sample
+from comma_data.shards import ShardSet
+from jaxtyping import Bool, Float
+
+from comma_explorer.search import gallery, reading
+from comma_explorer.search.errors import SearchError
+from comma_explorer.search.filters import Filter, matching
+from comma_explorer.search.gallery import Gallery
+from comma_explorer.search.hits import Hit, Hits, Place
+from comma_explorer.search.manifest import Manifest
+from comma_explorer.search.models import folder_of, identity
+from comma_explorer.search.tables import ENTRIES, FOUND, ORIGIN, TARGET, TEXTS, targets_of
+
+NOTHING = Filter()
+"""No condition."""
+MOST = 10_000
+"""Hits of one query."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Index:
+    """Vectors by modality, and the tables of what they stand for. Made by `open`."""
+
+    folder: Path
+    manifest: Manifest
+    galleries: Mapping[str, Gallery]
+    entries: pa.Table
+    found: pa.Table
+    texts: pa.Table
+
+    @classmethod
+    def open(cls, folder: Path | str, *, verify: bool = True) -> Self:
+        """Read an index; neither its model nor its data set is needed.
+
+        Args:
+            folder: Where it is.
+            verify: Compare every file with its checksum, at about a gigabyte a second.
+
+        Raises:
+            SearchError: There is no finished index.
+            DamagedIndexError: A file is missing or was changed.
+        """
+        folder = Path(folder)
+        manifest = Manifest.read(folder)
+        if verify:
+            reading.verify(folder, manifest.files)
+        found = reading.table(folder / FOUND)
+        galleries: dict[str, Gallery] = {}
+        start = 0
+        for name, told in manifest.modalities.items():
+            rows = found["row"][start : start + told.found].to_numpy()
+            galleries[name] = gallery.opened(folder, name, told, rows, start)
+            start += told.found
+        return cls(
+            folder=folder,
+            manifest=manifest,
+            galleries=galleries,
+            entries=reading.table(folder / ENTRIES),
+            found=found,
+            texts=reading.table(folder / TEXTS),
+        )
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Those of which it holds values."""
+        return tuple(self.galleries)
+
+    def check_model(self, name: str) -> None:
+        """Refuse a model other than the one whose vectors these are: the cosines would mean nothing.
+
+        Raises:
+            SearchError: It is another.
+            UsageError: There is no such model.
+        """
+        ours, theirs = self.manifest.model, identity(folder_of(name))
+        if theirs != ours.sha256:
+            raise SearchError(
+                f"{self.folder} holds vectors of the model {ours.name} (sha256 {ours.sha256[:12]}), and {name} is "
+                f"another (sha256 {theirs[:12]}). Give that one with --model, or make an index of this one: "
+                f"comma search build {self.manifest.data.place} --model {name} --out NEW"
+            )
+
+    def find(
+        self,
+        query_vectors: Float[np.ndarray, "queries dim"] | Float[np.ndarray, " dim"],
+        modality: str,
+        n: int = 10,
+        where: Filter = NOTHING,
+        *,
+        exact: bool = False,
+    ) -> Hits:
+        """The values nearest to each query by the cosine.
+
+        With conditions, and wherever there are no inverted lists, the answer is that of comparing with every vector.
+
+        Args:
+            query_vectors: Of the index's model, of any length but zero.
+            modality: What is wanted.
+            n: Hits of a query; all where fewer meet the conditions.
+            where: Conditions.
+            exact: Do without the inverted lists, which find nearly all; the manifest says how many.
+
+        Raises:
+            SearchError: The index has no such modality, the vectors do not fit it, or the conditions cannot be met.
+        """
+        self.check_has(modality)
+        if not 1 <= n <= MOST:
+            raise SearchError(f"{n} hits are asked for: 1 to {MOST}")
+        queries = self._unit(np.asarray(query_vectors))
+        searched = self.galleries[modality]
+        allowed = self._allowed(searched, where) if where else None
+        answers = [searched.nearest(query, n, allowed, exact=exact) for query in queries]
+        return Hits(
+            modality=modality,
+            rows=np.array([rows for rows, _ in answers]),
+            cosines=np.array([cosines for _, cosines in answers]),
+            where=where,
+        )
+
+    def shown(self, hits: Hits, query: int = 0) -> tuple[Hit, ...]:
+        """The hits of one query with everything that is needed to show them."""
+        pairs = zip(hits.rows[query].tolist(), hits.cosines[query].tolist(), strict=True)
+        return tuple(
+            Hit(
+                rank=rank,
+                cosine=cosine,
+                modality=hits.modality,
+                row=row,
+                places=self._places(hits.modality, row, hits.where),
+                steps=tuple(self.texts["steps"][row].as_py()) if hits.modality == "text" else (),
+            )
+            for rank, (row, cosine) in enumerate(pairs, start=1)
+        )
+
+    def sample(self, place: Place, data: str | Path | None = None) -> Sample:
+        """The sample of a hit, with structure, image or pattern; this alone needs the data set.
+
+        Args:
+            place: Of a hit.
+            data: Folder or address of the data set; None takes the place where the index was built.
+
+        Raises:
+            SearchError: It is another data set.
+            ShardError: There is none.
+        """
+        shards = ShardSet(data or self.manifest.data.place)
+        if shards.manifest.data_hash != self.manifest.data.data_hash:
+            raise SearchError(f"{shards.path} is another data set than the one {self.folder} was built of")
+        return shards[shards.position(place.id)]
+
+    def check_has(self, modality: str) -> None:
+        """Refuse a modality of which there is no value.
+
+        Raises:
+            SearchError: The message lists those that there are.
+        """
+        if modality not in self.galleries:
+            there = ", ".join(self.modalities)
+            raise SearchError(
+                f"{self.folder} holds no {modality}; it holds {there}{did_you_mean(modality, self.modalities)}"
+            )
+
+    def _unit(self, queries: np.ndarray) -> Float[np.ndarray, "queries dim"]:
+        dim = self.manifest.model.dim
+        queries = queries[None] if queries.ndim == 1 else queries
+        if queries.ndim != 2 or queries.shape[1] != dim or not len(queries):
+            raise SearchError(f"query vectors of shape {queries.shape}: this index has {dim} dimensions")
+        lengths = np.linalg.norm(queries.astype(np.float64), axis=1, keepdims=True)
+        if not (np.isfinite(lengths).all() and (lengths > 0).all()):
+            raise SearchError("a query vector is zero or not finite")
+        unit: np.ndarray = (queries / lengths).astype(np.float32)
+        return unit
+
+    def _allowed(self, searched: Gallery, where: Filter) -> Bool[np.ndarray, " n"]:
+        """Values that stand in at least one place that meets the conditions."""
+        places = self.found.slice(searched.start, len(searched.rows))
+        allowed = np.zeros(len(searched.vectors), dtype=bool)
+        allowed[searched.rows[matching(where, self.entries, places)]] = True
+        return allowed
+
+    def _places(self, modality: str, row: int, where: Filter) -> tuple[Place, ...]:
+        searched = self.galleries[modality]
+        first, last = np.searchsorted(searched.rows, (row, row + 1))
+        found = self.found.slice(searched.start + int(first), int(last - first))
+        if where:
+            places = self.found.slice(searched.start, len(searched.rows))
+            found = found.filter(pa.array(matching(where, self.entries, places)[first:last]))
+        return tuple(self._place(values) for values in found.to_pylist())
+
+    def _place(self, found: Mapping[str, int | str | None]) -> Place:
+        entry = self.entries.slice(int(found["entry"] or 0), 1).to_pylist()[0]
+        numbers = {name: entry[f"{TARGET}{name}"] for name in targets_of(self.entries)}
+        return Place(
+            id=entry["id"],
+            formula=entry["formula"],
+            elements=tuple(entry["elements"]),
+            targets={name: value for name, value in numbers.items() if value is not None},
+            number=int(found["place"] or 0),
+            origin={name: str(found[name]) for name in ORIGIN if found[name]},
+        )
