@@ -1,16 +1,20 @@
 """Nearly exact search in inverted lists (faiss), with as many probes as it takes to find what held-back queries have.
 
-The lists hold the vectors as they are (`IndexIVFFlat`), so what is found is scored and ordered as in exact search.
+The lists hold product codes, four bits for every two dimensions, that are compared in registers (`IndexIVFPQFastScan`;
+André, Kermarrec and Le Scouarnec, Quicker ADC, 10.1109/TPAMI.2019.2952606); the best candidates are scored and ordered
+by their vectors, as in exact search.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
-from jaxtyping import Float
+from comma_data.storage import complete_file
+from jaxtyping import Float, Int
 
 from comma_explorer.search.errors import DamagedIndexError
 from comma_explorer.search.exact import CHUNK, Nearest, Vectors, rescored, rounding
@@ -23,6 +27,9 @@ NEIGHBOURS = 10
 TRAINED_ON = 64
 """Vectors for each list, from which its centre is learnt; faiss asks for 39 at least."""
 ROUNDS = 10
+BITS = 4
+KEPT, LEAST_KEPT = 10, 64
+"""Candidates for each hit, and at least, that are scored exactly."""
 SEED = 0
 
 
@@ -31,7 +38,7 @@ class Lists:
     """Inverted lists, and how they are searched."""
 
     index: Any
-    """`faiss.IndexIVFFlat`."""
+    """`faiss.IndexIVFPQFastScan`."""
     probes: int
     recall: Mapping[str, float]
     """Name of a group of held-back queries -> share of their true neighbours that is found."""
@@ -52,7 +59,8 @@ def make(vectors: Vectors, queries: Mapping[str, Vectors], *, own: str | None = 
     """
     number = lists_for(len(vectors))
     dim = vectors.shape[1]
-    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, number, faiss.METRIC_INNER_PRODUCT)
+    parts = dim // 2 if dim % 2 == 0 else dim
+    index = faiss.IndexIVFPQFastScan(faiss.IndexFlatIP(dim), dim, number, parts, BITS, faiss.METRIC_INNER_PRODUCT)
     index.cp.niter, index.cp.seed, index.cp.max_points_per_centroid = ROUNDS, SEED, TRAINED_ON
     index.cp.spherical = True  # the quantiser compares by inner product
     chosen = np.random.default_rng(SEED).permutation(len(vectors))[: number * TRAINED_ON]
@@ -61,21 +69,27 @@ def make(vectors: Vectors, queries: Mapping[str, Vectors], *, own: str | None = 
         index.add(np.ascontiguousarray(vectors[start : start + CHUNK]))
     truth = {name: _truth(vectors, asked, skip=name == own) for name, asked in queries.items()}
     for probes in _ladder(number):
-        shares = {name: _shares(index, queries[name], probes, *truth[name]) for name in queries}
+        shares = {name: _share(vectors, index, queries[name], probes, truth[name]) for name in queries}
         if all(half.mean() >= GOAL for share in shares.values() for half in np.array_split(share, 2) if len(half)):
             break
     return Lists(index=index, probes=probes, recall={name: float(share.mean()) for name, share in shares.items()})
 
 
 def nearest(vectors: Vectors, lists: Lists, query: Float[np.ndarray, " dim"], k: int) -> Nearest:
-    """The k best that stand in the probed lists; fewer where these hold fewer."""
-    rows = _probed(lists.index, query[None], k, lists.probes)[1][0]
+    """The k best of what the probed lists hold; fewer where these hold fewer."""
+    rows = _probed(lists.index, query[None], _kept(k), lists.probes)[0]
     return rescored(vectors, rows[rows >= 0], query, k)
 
 
-def _probed(index: Any, queries: Vectors, k: int, probes: int) -> tuple[np.ndarray, np.ndarray]:
-    found: tuple[np.ndarray, np.ndarray] = index.search(queries, k, params=faiss.SearchParametersIVF(nprobe=probes))
-    return found
+def _kept(k: int) -> int:
+    """Candidates that are scored exactly."""
+    return max(LEAST_KEPT, KEPT * k)
+
+
+def _probed(index: Any, queries: Vectors, k: int, probes: int) -> Int[np.ndarray, "queries k"]:
+    """Rows of the best candidates by their codes, -1 where the lists hold fewer."""
+    rows: np.ndarray = index.search(queries, k, params=faiss.SearchParametersIVF(nprobe=probes))[1]
+    return rows
 
 
 def _ladder(most: int) -> Iterator[int]:
@@ -91,11 +105,15 @@ def _truth(vectors: Vectors, queries: Vectors, *, skip: bool) -> tuple[np.ndarra
     return scores[:, last], last
 
 
-def _shares(index: Any, queries: Vectors, probes: int, least: np.ndarray, last: int) -> np.ndarray:
+def _share(vectors: Vectors, index: Any, queries: Vectors, probes: int, truth: tuple[np.ndarray, int]) -> np.ndarray:
     """Share of the true neighbours of each query that is found, (q,); any that ties with the last one counts."""
-    scores = _probed(index, queries, last + 1, probes)[0]
-    found = (scores >= least[:, None] - 2 * rounding(queries.shape[1])).sum(axis=1)
-    itself = 1 if last == NEIGHBOURS else 0  # a query's own row, found or not, is left out of both
+    least, last = truth
+    lists = Lists(index=index, probes=probes, recall={})
+    scores = [nearest(vectors, lists, query, last + 1)[1] for query in queries]
+    found = np.array(
+        [(s >= bound - 2 * rounding(vectors.shape[1])).sum() for s, bound in zip(scores, least, strict=True)]
+    )
+    itself = int(last == NEIGHBOURS)  # a query that stands among the vectors finds itself: no merit
     return np.maximum(found - itself, 0) / max(last + 1 - itself, 1)
 
 
@@ -110,3 +128,9 @@ def opened(path: str) -> Any:
         return faiss.read_index(path, faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
     except RuntimeError as error:
         raise DamagedIndexError(f"{path} cannot be read by faiss; build the index again") from error
+
+
+def save(lists: Lists, path: Path) -> None:
+    """Write the lists into a file that is complete or not there."""
+    with complete_file(path) as file:
+        file.write(faiss.serialize_index(lists.index))

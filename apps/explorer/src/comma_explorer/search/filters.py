@@ -131,7 +131,5 @@ def _of_source(source: str, found: pa.Table) -> np.ndarray:
         there = sorted({*known["origin"], *known["source"]})
         listed = ", ".join(there[:12]) + (", ..." if len(there) > 12 else "")
         raise SearchError(f"no value of the source {source!r}; there are {listed}{did_you_mean(source, there)}")
-    masks = [
-        pc.is_in(found[name], value_set=pa.array(values, pa.string())).to_numpy() for name, values in same.items()
-    ]
+    masks = [pc.is_in(found[name], value_set=pa.array(values, pa.string())).to_numpy() for name, values in same.items()]
     return np.logical_or(*masks)

@@ -35,7 +35,7 @@ class Place:
     number: int
     """Of the value among the sample's values of its modality, from 0."""
     origin: Mapping[str, str]
-    """What is known of: origin, source, doi, joined_by, key."""
+    """What is known of: origin, source, doi, joined_by, key, prototype, space_group."""
 
 
 @dataclass(frozen=True, kw_only=True)

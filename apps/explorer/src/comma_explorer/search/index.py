@@ -1,8 +1,8 @@
 """An index on disk, opened: whose vectors it holds, and which of them are nearest.
 
-    index = Index.open("index")
-    hits = index.find(vectors, "structure", 10, where=Filter(elements=("Li",)))
-    index.shown(hits)
+index = Index.open("index")
+hits = index.find(vectors, "structure", 10, where=Filter(elements=("Li",)))
+index.shown(hits)
 """
 
 from collections.abc import Mapping

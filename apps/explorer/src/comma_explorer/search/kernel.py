@@ -8,7 +8,7 @@ BLOCK = 512
 
 
 @jit()
-def upper_bounds(  # noqa: PLR0913 - arrays, for the compiler
+def upper_bounds(  # noqa: PLR0913, PLR0917 - arrays, for the compiler
     codes: np.ndarray,
     bounds: np.ndarray,
     query: np.ndarray,

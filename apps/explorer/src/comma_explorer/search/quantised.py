@@ -75,7 +75,7 @@ def make(vectors: Vectors, queries: Vectors, *, prefix: int | None = None) -> Co
         prefix: Directions to keep; None tries a quarter, a half, three quarters and all.
     """
     axes = principal_axes(vectors)
-    length = prefix or _prefix(vectors, queries[:TRIED], axes)
+    length = prefix or _prefix(vectors, queries, axes)
     codes = np.empty((len(vectors), length), dtype=np.int8)
     bounds = np.empty((len(vectors), 3), dtype=np.float32)
     for number, chunk in enumerate(_chunks(vectors)):
@@ -153,5 +153,3 @@ def _left(vectors: Vectors, made: Codes, query: np.ndarray) -> int:
 def _chunks(vectors: Vectors) -> Iterator[np.ndarray]:
     for start in range(0, len(vectors), CHUNK):
         yield vectors[start : start + CHUNK].astype(np.float64)
-
-

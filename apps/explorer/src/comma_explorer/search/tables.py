@@ -11,7 +11,7 @@ from comma_data.split import UNKNOWN
 ENTRIES, FOUND, TEXTS = "entries.parquet", "found.parquet", "texts.parquet"
 TARGET = "target."
 """In front of the name of a numeric target, in `ENTRIES`."""
-ORIGIN = ("origin", "source", "doi", "joined_by", "key")
+ORIGIN = ("origin", "source", "doi", "joined_by", "key", "prototype", "space_group")
 """What is kept of a value's provenance."""
 
 FOUND_SCHEMA = pa.schema(
