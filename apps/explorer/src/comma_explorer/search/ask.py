@@ -73,7 +73,7 @@ class Finder:
         if not questions:
             raise SearchError("nothing is asked: give a file, a formula, or words in quotes")
         vectors = [self.model.encode(q.modality, [q.value], output="numpy")[0] for q in questions]
-        mean = np.mean(vectors, axis=0, dtype=np.float64)
+        mean: np.ndarray = np.array(vectors, dtype=np.float64).mean(axis=0)
         length = float(np.linalg.norm(mean))
         if length < 1e-6:
             raise SearchError("the queries point in opposite directions, and their mean nowhere; ask one at a time")

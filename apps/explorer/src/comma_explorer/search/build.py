@@ -172,10 +172,10 @@ def _check_refused(paths: list[Path], most: float) -> None:
         for modality, reasons in part.refused.items():
             refused.setdefault(modality, []).extend(reason for _, reason in reasons)
             good[modality] = good.get(modality, 0) + len(part.keys[modality])
-    for modality, reasons in refused.items():
-        every = len(reasons) + good[modality]
-        if reasons and (not good[modality] or (every >= ENOUGH and len(reasons) > most * every)):
+    for modality, why in refused.items():
+        every = len(why) + good[modality]
+        if why and (not good[modality] or (every >= ENOUGH and len(why) > most * every)):
             raise RefusedValuesError(
-                f"{len(reasons)} of {every} {modality} values cannot be embedded, the first because: {reasons[0]}. "
+                f"{len(why)} of {every} {modality} values cannot be embedded, the first because: {why[0]}. "
                 "Allow it with --max-refused, or build the data set without them"
             )
