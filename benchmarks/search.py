@@ -33,6 +33,7 @@ TUNED, TIMED = 256, 100
 """Queries with which prefix and probes are chosen, and others that are timed and judged."""
 FORMULA = 50
 """Vectors around one centre, on average."""
+WARM = 5
 PIECE = 100_000
 PEER = "numpy float32, product and argpartition"
 
@@ -92,7 +93,7 @@ def main() -> None:
     path = write_result(
         "search",
         what=(
-            f"Ten nearest of {size:,} vectors for one query, single queries on one thread after loading: exact by 8-bit"
+            f"Ten nearest of {size:,} vectors for one query, single queries one after the other on one thread, after loading: exact by 8-bit"
             " codes with a proof and by inverted lists, beside a plain product; `mixture` imitates embeddings (clusters"
             " of 50, spectrum falling as i^-0.7, mean not zero; benchmarks/search.py), `isotropic` has no structure;"
             " comma-small is real vectors. Recall is of queries that were not used to tune. Other work ran beside"
@@ -143,63 +144,54 @@ def _real(index: Index) -> Iterator[Case]:
 def _rows(case: Case) -> Iterator[dict[str, Any]]:
     print(case.name, file=sys.stderr, flush=True)
     labels: dict[str, Any] = {"vectors": case.name}
+    yield row("MiB", case.vectors.nbytes / 2**20, n=1, search="the vectors", **labels)
+    plain = _seconds(case, lambda query: _plain(case.vectors, query))[0]
+    true = [brute_force(case.vectors, query, K) for query in case.timed]
+    yield from _exact(case, plain, true, labels)
+    yield from _approximate(case, plain, true, labels)
+
+
+def _exact(
+    case: Case, plain: Sequence[float], true: Sequence[Nearest], labels: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    labels = {"search": "exact", **labels}
     start = time.perf_counter()
     codes = quantised.make(case.vectors, case.tuned)
     made = time.perf_counter() - start
-    exact, plain, same = _exact(case, codes)
-    yield from _latency("exact", exact, plain, labels)
-    yield row("queries answered as by brute force", same, n=TIMED, search="exact", **labels)
-    yield row("directions in the codes", codes.codes.shape[1], n=1, search="exact", **labels)
-    yield row("build seconds", made, n=1, search="exact", **labels)
-    yield row("MiB", sum(part.nbytes for part in codes.parts().values()) / 2**20, n=1, search="exact", **labels)
-    if not case.name.startswith(isotropic.__name__):
-        yield from _approximate(case, labels)
-    yield row("MiB", case.vectors.nbytes / 2**20, n=1, search="the vectors", **labels)
+    seconds, found = _seconds(case, lambda query: quantised.nearest(case.vectors, codes, query, K))
+    same = sum((t[0] == f[0]).all() and (t[1] == f[1]).all() for t, f in zip(true, found, strict=True))
+    yield from _latency(seconds, plain, labels)
+    yield row("queries answered as by brute force", int(same), n=len(true), **labels)
+    yield row("directions in the codes", codes.codes.shape[1], n=1, **labels)
+    yield row("build seconds", made, n=1, **labels)
+    yield row("MiB", sum(part.nbytes for part in codes.parts().values()) / 2**20, n=1, **labels)
 
 
-def _exact(case: Case, codes: quantised.Codes) -> tuple[list[float], list[float], int]:
-    """Seconds of each query by codes and by the plain product, taken in turn, and how many answers are the same."""
-    ours, theirs, same = [], [], 0
-    quantised.nearest(case.vectors, codes, case.timed[0], K)
-    for query in case.timed:
-        seconds, found = _timed(lambda query=query: quantised.nearest(case.vectors, codes, query, K))
-        ours.append(seconds)
-        theirs.append(_timed(lambda query=query: _plain(case.vectors, query))[0])
-        true = brute_force(case.vectors, query, K)
-        same += bool((true[0] == found[0]).all() and (true[1] == found[1]).all())
-    return ours, theirs, same
-
-
-def _approximate(case: Case, labels: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _approximate(
+    case: Case, plain: Sequence[float], true: Sequence[Nearest], labels: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    labels = {"search": "approximate", **labels}
     start = time.perf_counter()
     lists = approximate.make(case.vectors, {"held back": case.tuned})
-    made = time.perf_counter() - start
-    ours, theirs, recall = [], [], []
-    approximate.nearest(case.vectors, lists, case.timed[0], K)
-    for query in case.timed:
-        seconds, found = _timed(lambda query=query: approximate.nearest(case.vectors, lists, query, K))
-        ours.append(seconds)
-        theirs.append(_timed(lambda query=query: _plain(case.vectors, query))[0])
-        recall.append(float((found[1] >= brute_force(case.vectors, query, K)[1][-1]).mean()))
-    yield from _latency("approximate", ours, theirs, labels)
-    yield row("recall of ten", float(np.mean(recall)), n=TIMED, search="approximate", **labels)
-    yield row("recall of ten when built", lists.recall["held back"], n=TUNED, search="approximate", **labels)
-    yield row("lists", lists.index.nlist, n=1, search="approximate", **labels)
-    yield row("lists probed", lists.probes, n=1, search="approximate", **labels)
-    yield row("build seconds", made, n=1, search="approximate", **labels)
-    yield row("MiB", len(faiss.serialize_index(lists.index)) / 2**20, n=1, search="approximate", **labels)
+    yield row("build seconds", time.perf_counter() - start, n=1, **labels)
+    yield row("lists", 0 if lists is None else lists.index.nlist, n=1, **labels)
+    if lists is None:  # these vectors are searched exactly
+        return
+    seconds, found = _seconds(case, lambda query: approximate.nearest(case.vectors, lists, query, K))
+    recall = [float((f[1] >= t[1][-1]).sum() / K) for t, f in zip(true, found, strict=True)]
+    yield from _latency(seconds, plain, labels)
+    yield row("recall of ten", float(np.mean(recall)), n=len(recall), **labels)
+    yield row("recall of ten when built", lists.recall["held back"], n=len(case.tuned), **labels)
+    yield row("lists probed", lists.probes, n=1, **labels)
+    yield row("candidates", lists.candidates, n=1, **labels)
+    yield row("MiB", len(faiss.serialize_index(lists.index)) / 2**20, n=1, **labels)
 
 
-def _latency(
-    search: str, ours: Sequence[float], theirs: Sequence[float], labels: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
+def _latency(ours: Sequence[float], theirs: Sequence[float], labels: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for by, seconds in (("comma", ours), (PEER, theirs)):
         low, high = interval([1000 * value for value in seconds])
-        value = 1000 * median(seconds)
-        yield row("median ms", value, n=len(seconds), low=low, high=high, by=by, search=search, **labels)
-    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
-    low, high = interval(ratios)
-    yield row(RATIO, median(ratios), n=len(ratios), low=low, high=high, peer=PEER, search=search, **labels)
+        yield row("median ms", 1000 * median(seconds), n=len(seconds), low=low, high=high, by=by, **labels)
+    yield row(RATIO, median(theirs) / median(ours), n=len(ours), peer=PEER, **labels)
 
 
 def _plain(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
@@ -210,10 +202,16 @@ def _plain(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
     return ordered
 
 
-def _timed(work: Any) -> tuple[float, Nearest]:
-    start = time.perf_counter()
-    found = work()
-    return time.perf_counter() - start, found
+def _seconds(case: Case, search: Callable[[np.ndarray], Any]) -> tuple[list[float], list[Any]]:
+    """Seconds and answers of the queries, one after the other; the first ones are asked once uncounted before."""
+    for query in case.timed[:WARM]:
+        search(query)
+    seconds, answers = [], []
+    for query in case.timed:
+        start = time.perf_counter()
+        answers.append(search(query))
+        seconds.append(time.perf_counter() - start)
+    return seconds, answers
 
 
 if __name__ == "__main__":

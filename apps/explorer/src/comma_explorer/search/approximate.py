@@ -1,4 +1,4 @@
-"""Nearly exact search in inverted lists (faiss), with as many probes as it takes to find what held-back queries have.
+"""Nearly exact search in inverted lists (faiss), looking as far as it takes to find what held-back queries have.
 
 The lists hold product codes, four bits for every two dimensions, that are compared in registers (`IndexIVFPQFastScan`;
 André, Kermarrec and Le Scouarnec, Quicker ADC, 10.1109/TPAMI.2019.2952606); the best candidates are scored and ordered
@@ -6,7 +6,7 @@ by their vectors, as in exact search.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ from typing import Any
 import faiss
 import numpy as np
 from comma_data.storage import complete_file
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from comma_explorer.search.errors import DamagedIndexError
-from comma_explorer.search.exact import CHUNK, Nearest, Vectors, rescored, rounding
+from comma_explorer.search.exact import CHUNK, Nearest, Queries, Vectors, rescored, rounding
 
 LARGE = 50_000
 """Vectors from which on lists are made."""
@@ -28,9 +28,11 @@ TRAINED_ON = 64
 """Vectors for each list, from which its centre is learnt; faiss asks for 39 at least."""
 ROUNDS = 10
 BITS = 4
-KEPT, LEAST_KEPT = 10, 64
-"""Candidates for each hit, and at least, that are scored exactly."""
 SEED = 0
+CANDIDATES = (64, 256, 1024)
+"""For ten hits, how many of the best by their codes are scored exactly: the first of these that is enough."""
+CEILING = (1 + GOAL) / 2
+"""Recall with every list probed from which on the candidates are enough, so that not nearly all need be."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,8 +42,10 @@ class Lists:
     index: Any
     """`faiss.IndexIVFPQFastScan`."""
     probes: int
+    candidates: int
+    """Scored exactly for ten hits; in proportion for more."""
     recall: Mapping[str, float]
-    """Name of a group of held-back queries -> share of their true neighbours that is found."""
+    """Name of a group of held-back queries -> share of their true neighbours that is found, in the worse half."""
 
 
 def lists_for(vectors: int) -> int:
@@ -49,16 +53,34 @@ def lists_for(vectors: int) -> int:
     return 2 ** max(0, round(np.log2(2 * np.sqrt(vectors))))
 
 
-def make(vectors: Vectors, queries: Mapping[str, Vectors], *, own: str | None = None) -> Lists:
-    """Learn the centres, fill the lists, and choose the probes.
+def make(vectors: Vectors, queries: Mapping[str, Queries], *, own: str | None = None) -> Lists | None:
+    """Learn the centres, fill the lists, and choose candidates and probes.
 
     Args:
         vectors: float32, unit length.
         queries: Name of a group -> queries, e.g. vectors of each modality; at least one group.
         own: The group whose queries stand among the vectors: that each finds itself does not count.
+
+    Returns:
+        The lists, or None where even all of them would miss too much: such vectors are searched exactly.
     """
-    number = lists_for(len(vectors))
-    dim = vectors.shape[1]
+    index = _filled(vectors)
+    truth = {name: _truth(vectors, asked, skip=name == own) for name, asked in queries.items()}
+
+    def tried(probes: int, candidates: int) -> Lists:
+        lists = Lists(index=index, probes=probes, candidates=candidates, recall={})
+        shares = {name: _share(vectors, lists, asked, truth[name]) for name, asked in queries.items()}
+        return replace(lists, recall=shares)
+
+    for candidates in CANDIDATES:
+        if _least(tried(index.nlist, candidates)) >= CEILING:
+            return next(lists for probes in _ladder(index.nlist) if _least(lists := tried(probes, candidates)) >= GOAL)
+    return None
+
+
+def _filled(vectors: Vectors) -> Any:
+    """The lists with all vectors."""
+    number, dim = lists_for(len(vectors)), vectors.shape[1]
     parts = dim // 2 if dim % 2 == 0 else dim
     index = faiss.IndexIVFPQFastScan(faiss.IndexFlatIP(dim), dim, number, parts, BITS, faiss.METRIC_INNER_PRODUCT)
     index.cp.niter, index.cp.seed, index.cp.max_points_per_centroid = ROUNDS, SEED, TRAINED_ON
@@ -67,30 +89,19 @@ def make(vectors: Vectors, queries: Mapping[str, Vectors], *, own: str | None = 
     index.train(np.ascontiguousarray(vectors[np.sort(chosen)]))
     for start in range(0, len(vectors), CHUNK):
         index.add(np.ascontiguousarray(vectors[start : start + CHUNK]))
-    truth = {name: _truth(vectors, asked, skip=name == own) for name, asked in queries.items()}
-    for probes in _ladder(number):
-        shares = {name: _share(vectors, index, queries[name], probes, truth[name]) for name in queries}
-        if all(half.mean() >= GOAL for share in shares.values() for half in np.array_split(share, 2) if len(half)):
-            break
-    return Lists(index=index, probes=probes, recall={name: float(share.mean()) for name, share in shares.items()})
+    return index
+
+
+def _least(lists: Lists) -> float:
+    return min(lists.recall.values())
 
 
 def nearest(vectors: Vectors, lists: Lists, query: Float[np.ndarray, " dim"], k: int) -> Nearest:
     """The k best of what the probed lists hold; fewer where these hold fewer."""
-    rows = _probed(lists.index, query[None], _kept(k), lists.probes)[0]
-    return rescored(vectors, rows[rows >= 0], query, k)
-
-
-def _kept(k: int) -> int:
-    """Candidates that are scored exactly."""
-    return max(LEAST_KEPT, KEPT * k)
-
-
-def _probed(index: Any, queries: Vectors, k: int, probes: int) -> Int[np.ndarray, "queries k"]:
-    """Rows of the best candidates by their codes, -1 where the lists hold fewer."""
+    candidates = max(lists.candidates, -(-lists.candidates * k // NEIGHBOURS))
     options: Any = faiss.SearchParametersIVF  # its stub lacks the keywords; set on the index they would be shared
-    rows: np.ndarray = index.search(queries, k, params=options(nprobe=probes))[1]
-    return rows
+    rows = lists.index.search(query[None], candidates, params=options(nprobe=lists.probes))[1][0]
+    return rescored(vectors, rows[rows >= 0], query, k)
 
 
 def _ladder(most: int) -> Iterator[int]:
@@ -99,23 +110,22 @@ def _ladder(most: int) -> Iterator[int]:
     yield from (*steps, most)
 
 
-def _truth(vectors: Vectors, queries: Vectors, *, skip: bool) -> tuple[np.ndarray, int]:
+def _truth(vectors: Vectors, queries: Queries, *, skip: bool) -> tuple[np.ndarray, int]:
     """The score that the last true neighbour of each query has, and which neighbour it is, from 0."""
     last = min(NEIGHBOURS + skip, len(vectors)) - 1
     scores = faiss.knn(queries, vectors, last + 1, metric=faiss.METRIC_INNER_PRODUCT)[0]
     return scores[:, last], last
 
 
-def _share(vectors: Vectors, index: Any, queries: Vectors, probes: int, truth: tuple[np.ndarray, int]) -> np.ndarray:
-    """Share of the true neighbours of each query that is found, (q,); any that ties with the last one counts."""
+def _share(vectors: Vectors, lists: Lists, queries: Queries, truth: tuple[np.ndarray, int]) -> float:
+    """Share of the true neighbours that is found, the lesser of two halves of the queries; ties with the last count."""
     least, last = truth
-    lists = Lists(index=index, probes=probes, recall={})
-    scores = [nearest(vectors, lists, query, last + 1)[1] for query in queries]
-    found = np.array(
-        [(s >= bound - 2 * rounding(vectors.shape[1])).sum() for s, bound in zip(scores, least, strict=True)]
-    )
+    bounds = least - 2 * rounding(vectors.shape[1])
+    pairs = zip(queries, bounds, strict=True)
+    found = np.array([(nearest(vectors, lists, query, last + 1)[1] >= bound).sum() for query, bound in pairs])
     itself = int(last == NEIGHBOURS)  # a query that stands among the vectors finds itself: no merit
-    return np.maximum(found - itself, 0) / max(last + 1 - itself, 1)
+    shares = np.maximum(found - itself, 0) / max(last + 1 - itself, 1)
+    return min(float(half.mean()) for half in np.array_split(shares, 2) if len(half))
 
 
 @lru_cache(maxsize=8)

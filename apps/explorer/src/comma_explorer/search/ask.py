@@ -8,7 +8,7 @@ answer.hits["structure"][0].places[0].formula
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -42,7 +42,7 @@ class Finder:
     model: "AlignedModel"
 
     @classmethod
-    def open(cls, folder: Path | str, *, model: str | None = None, device: str = "cpu") -> Self:
+    def open(cls, folder: Path | str, *, model: str | None = None, device: str = "cpu") -> "Finder":
         """Open an index and load its model.
 
         Args:

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 Vectors: TypeAlias = Float[np.ndarray, "n dim"]
+Queries: TypeAlias = Float[np.ndarray, "_ dim"]
 Nearest: TypeAlias = tuple[Int[np.ndarray, " k"], Float[np.ndarray, " k"]]
 """Rows and their scores, best first."""
 

@@ -12,7 +12,7 @@ from comma_data.manifest import file_sha256
 from comma_data.storage import complete_file
 
 from comma_explorer.search import gallery, quantised, tables, window
-from comma_explorer.search.exact import Vectors
+from comma_explorer.search.exact import Queries, Vectors
 from comma_explorer.search.manifest import FORMAT, MANIFEST, Approximate, Data, File, Manifest, Modality, Model
 from comma_explorer.search.reading import array
 
@@ -101,13 +101,13 @@ def _write_array(path: Path, pieces: Iterator[np.ndarray], shape: tuple[int, int
             file.write(np.ascontiguousarray(piece, dtype="<f4").tobytes())
 
 
-def _held_back(vectors: Vectors) -> Vectors:
+def _held_back(vectors: Vectors) -> Queries:
     """Some vectors, by a fixed draw."""
     chosen = np.random.default_rng(SEED).permutation(len(vectors))[:HELD_BACK]
     return np.ascontiguousarray(vectors[np.sort(chosen)])
 
 
-def _write_search(out: Path, name: str, told: Modality, queries: Mapping[str, Vectors], files: list[Path]) -> Modality:
+def _write_search(out: Path, name: str, told: Modality, queries: Mapping[str, Queries], files: list[Path]) -> Modality:
     """Codes and inverted lists, where there are enough vectors for them to pay."""
     vectors = array(out / f"{name}.npy")
     files_of = gallery.names(name)
@@ -122,8 +122,10 @@ def _write_search(out: Path, name: str, told: Modality, queries: Mapping[str, Ve
 
     if len(vectors) >= approximate.LARGE:
         lists = approximate.make(vectors, queries, own=name)
+        if lists is None:
+            return told
         files.append(out / files_of["lists"])
         approximate.save(lists, files[-1])
-        near = Approximate(lists=lists.index.nlist, probes=lists.probes, recall=lists.recall)
-        told = told.model_copy(update={"approximate": near})
+        near = {name: getattr(lists, name) for name in ("probes", "candidates", "recall")}
+        told = told.model_copy(update={"approximate": Approximate(lists=lists.index.nlist, **near)})
     return told

@@ -26,8 +26,9 @@ class Gallery:
     """Where these places begin in the table of places."""
     codes: Codes | None = None
     lists: Path | None = None
-    """The inverted lists' file, read when it is first needed."""
-    probes: int = 0
+    """File of the inverted lists, read when it is first needed."""
+    near: manifest.Approximate | None = None
+    """How they are searched; None where there are none."""
 
     def nearest(
         self, query: Float[np.ndarray, " dim"], k: int, allowed: Bool[np.ndarray, " n"] | None, *, exact: bool
@@ -36,18 +37,19 @@ class Gallery:
         k = min(k, len(self.vectors) if allowed is None else int(allowed.sum()))
         if k == 0:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
-        if self.lists is not None and allowed is None and not exact:
-            found = self._probed(query, k)
+        if self.near is not None and allowed is None and not exact:
+            found = self._probed(self.near, query, k)
             if len(found[0]) == k:
                 return found
         if self.codes is None or (allowed is not None and allowed.sum() <= FEW):
             return brute_force(self.vectors, query, k, allowed)
         return quantised.nearest(self.vectors, self.codes, query, k, allowed)
 
-    def _probed(self, query: np.ndarray, k: int) -> Nearest:
+    def _probed(self, near: manifest.Approximate, query: np.ndarray, k: int) -> Nearest:
         from comma_explorer.search import approximate  # noqa: PLC0415 - faiss, only where there are lists
 
-        lists = approximate.Lists(index=approximate.opened(str(self.lists)), probes=self.probes, recall={})
+        index = approximate.opened(str(self.lists))
+        lists = approximate.Lists(index=index, probes=near.probes, candidates=near.candidates, recall=near.recall)
         return approximate.nearest(self.vectors, lists, query, k)
 
 
@@ -74,12 +76,11 @@ def opened(folder: Path, modality: str, told: manifest.Modality, rows: np.ndarra
     codes = None
     if told.prefix is not None:
         codes = Codes(**{part: reading.array(files[part]) for part in ("codes", "bounds", "axes")})
-    near = told.approximate
     return Gallery(
         vectors=reading.array(files["vectors"]),
         rows=rows,
         start=start,
         codes=codes,
-        lists=None if near is None else files["lists"],
-        probes=0 if near is None else near.probes,
+        lists=files["lists"],
+        near=told.approximate,
     )

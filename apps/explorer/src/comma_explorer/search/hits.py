@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
-
-from comma_explorer.search.filters import Filter
+from jaxtyping import Bool, Float, Int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -18,8 +16,8 @@ class Hits:
     """Row of the value's vector; each value comes once, in however many entries it stands."""
     cosines: Float[np.ndarray, "queries hits"]
     """float32."""
-    where: Filter
-    """The conditions that all of them meet."""
+    meeting: Bool[np.ndarray, " places"] | None
+    """Which places of the modality's values meet the conditions; None where there are none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,6 @@ index.shown(hits)
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -44,7 +43,7 @@ class Index:
     texts: pa.Table
 
     @classmethod
-    def open(cls, folder: Path | str, *, verify: bool = True) -> Self:
+    def open(cls, folder: Path | str, *, verify: bool = True) -> "Index":
         """Read an index; neither its model nor its data set is needed.
 
         Args:
@@ -123,13 +122,15 @@ class Index:
             raise SearchError(f"{n} hits are asked for: 1 to {MOST}")
         queries = self._unit(np.asarray(query_vectors))
         searched = self.galleries[modality]
-        allowed = self._allowed(searched, where) if where else None
+        places = self.found.slice(searched.start, len(searched.rows))
+        meeting = matching(where, self.entries, places) if where else None
+        allowed = None if meeting is None else _allowed(searched, meeting)
         answers = [searched.nearest(query, n, allowed, exact=exact) for query in queries]
         return Hits(
             modality=modality,
             rows=np.array([rows for rows, _ in answers]),
             cosines=np.array([cosines for _, cosines in answers]),
-            where=where,
+            meeting=meeting,
         )
 
     def shown(self, hits: Hits, query: int = 0) -> tuple[Hit, ...]:
@@ -141,7 +142,7 @@ class Index:
                 cosine=cosine,
                 modality=hits.modality,
                 row=row,
-                places=self._places(hits.modality, row, hits.where),
+                places=self._places(hits, row),
                 steps=tuple(self.texts["steps"][row].as_py()) if hits.modality == "text" else (),
             )
             for rank, (row, cosine) in enumerate(pairs, start=1)
@@ -186,21 +187,14 @@ class Index:
         unit: np.ndarray = (queries / lengths).astype(np.float32)
         return unit
 
-    def _allowed(self, searched: Gallery, where: Filter) -> Bool[np.ndarray, " n"]:
-        """Values that stand in at least one place that meets the conditions."""
-        places = self.found.slice(searched.start, len(searched.rows))
-        allowed = np.zeros(len(searched.vectors), dtype=bool)
-        allowed[searched.rows[matching(where, self.entries, places)]] = True
-        return allowed
-
-    def _places(self, modality: str, row: int, where: Filter) -> tuple[Place, ...]:
-        searched = self.galleries[modality]
+    def _places(self, hits: Hits, row: int) -> tuple[Place, ...]:
+        """Where a value stands, of the places that meet the conditions."""
+        searched = self.galleries[hits.modality]
         first, last = np.searchsorted(searched.rows, (row, row + 1))
-        found = self.found.slice(searched.start + int(first), int(last - first))
-        if where:
-            places = self.found.slice(searched.start, len(searched.rows))
-            found = found.filter(pa.array(matching(where, self.entries, places)[first:last]))
-        return tuple(self._place(values) for values in found.to_pylist())
+        places = np.arange(first, last)
+        if hits.meeting is not None:
+            places = places[hits.meeting[first:last]]
+        return tuple(self._place(values) for values in self.found.take(searched.start + places).to_pylist())
 
     def _place(self, found: Mapping[str, int | str | None]) -> Place:
         entry = self.entries.slice(int(found["entry"] or 0), 1).to_pylist()[0]
@@ -213,3 +207,10 @@ class Index:
             number=int(found["place"] or 0),
             origin={name: str(found[name]) for name in ORIGIN if found[name]},
         )
+
+
+def _allowed(searched: Gallery, meeting: Bool[np.ndarray, " places"]) -> Bool[np.ndarray, " n"]:
+    """Values that stand in at least one place that meets the conditions."""
+    allowed = np.zeros(len(searched.vectors), dtype=bool)
+    allowed[searched.rows[meeting]] = True
+    return allowed

@@ -1,5 +1,7 @@
 """The one loop that has to be compiled: an upper bound of every score from 8-bit codes."""
 
+from typing import no_type_check
+
 import numpy as np
 from comma_encoders.modalities.structure.jit import jit
 
@@ -8,6 +10,7 @@ BLOCK = 512
 
 
 @jit()
+@no_type_check
 def upper_bounds(  # noqa: PLR0913, PLR0917 - arrays, for the compiler
     codes: np.ndarray,
     bounds: np.ndarray,

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -45,6 +44,8 @@ class Approximate(_Part):
     lists: int
     probes: int
     """Lists that are looked through for a query."""
+    candidates: int
+    """Of the best by their codes, how many are scored exactly for ten hits."""
     recall: Mapping[str, float]
     """Modality of held-back queries -> share of their ten nearest values that was found with these probes."""
 
@@ -85,7 +86,7 @@ class Manifest(_Part):
     checksum: str = ""
     """sha256 of this manifest without this line."""
 
-    def sealed(self) -> Self:
+    def sealed(self) -> "Manifest":
         """The same manifest with its checksum."""
         return self.model_copy(update={"checksum": self._checksum()})
 
@@ -98,7 +99,7 @@ class Manifest(_Part):
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
+    def read(cls, folder: Path) -> "Manifest":
         """The manifest of a finished index.
 
         Raises:

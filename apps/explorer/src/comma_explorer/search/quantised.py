@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int8
 
-from comma_explorer.search.exact import CHUNK, Nearest, Vectors, brute_force, rescored
+from comma_explorer.search.exact import CHUNK, Nearest, Queries, Vectors, brute_force, rescored
 
 LARGE = 50_000
 """Vectors from which on codes are made: below, the plain product takes a millisecond or two."""
@@ -66,7 +66,7 @@ def encode(turned: Float[np.ndarray, "n dim"], prefix: int) -> tuple[np.ndarray,
     return codes, np.column_stack([scale, lengths.astype(np.float32)])
 
 
-def make(vectors: Vectors, queries: Vectors, *, prefix: int | None = None) -> Codes:
+def make(vectors: Vectors, queries: Queries, *, prefix: int | None = None) -> Codes:
     """Codes of all vectors, with the shortest prefix that is good enough for sample queries.
 
     Args:
@@ -131,7 +131,7 @@ def _asked(query: np.ndarray, axes: np.ndarray, prefix: int) -> tuple[np.ndarray
     return code.astype(np.int16), np.array(weights, dtype=np.float32)
 
 
-def _prefix(vectors: Vectors, queries: Vectors, axes: np.ndarray) -> int:
+def _prefix(vectors: Vectors, queries: Queries, axes: np.ndarray) -> int:
     """The fewest directions, in quarters, with which a median query leaves few rows; judged on a sample of rows."""
     dim = vectors.shape[1]
     sample = np.ascontiguousarray(vectors[:: max(1, len(vectors) // (4 * CHUNK))])

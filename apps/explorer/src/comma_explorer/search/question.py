@@ -55,8 +55,8 @@ def read(text: str, modality: str | None = None, *, known: Collection[str] = ())
     name = modality or _told(text)
     if known and name not in known:
         raise SearchError(
-            f"{_short(text)!r} is taken for {name}, and the model knows {', '.join(known)}"
-            f"{did_you_mean(name, tuple(known))}; say what it is with --as {'|'.join(known)}"
+            f"{_short(text)!r} is asked by {name}, and the model knows {', '.join(known)}"
+            f"{did_you_mean(name, tuple(known))}; if it is one of these, say so with --as {'|'.join(known)}"
         )
     if name in {"text", "composition"} and not _is_file(text):
         return Question(modality=name, value=_words(text, name), said=_short(text))

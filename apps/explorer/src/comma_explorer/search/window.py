@@ -40,9 +40,9 @@ class Seen:
 class Window:
     """What a window adds to the index."""
 
-    vectors: Mapping[str, Float[np.ndarray, "new dim"]]
-    """Modality -> vectors of values that did not come before, in the order of their rows."""
-    keys: Mapping[str, UInt8[np.ndarray, "new 16"]]
+    vectors: Mapping[str, Float[np.ndarray, "_ _"]]
+    """Modality -> vectors (new, dim) of values that did not come before, in the order of their rows."""
+    keys: Mapping[str, UInt8[np.ndarray, "_ 16"]]
     refused: Mapping[str, Sequence[tuple[str, str]]]
     """Modality -> (key in hexadecimal digits, reason) of values that the model could not embed."""
     entries: Sequence[Mapping[str, Any]]
@@ -158,4 +158,5 @@ def load(path: Path) -> Window:
             part: {name.partition(".")[2]: arrays[name] for name in arrays.files if name.startswith(f"{part}.")}
             for part in ("vectors", "keys")
         }
+    about["refused"] = {name: [tuple(value) for value in values] for name, values in about["refused"].items()}
     return Window(vectors=parts["vectors"], keys=parts["keys"], **about)
