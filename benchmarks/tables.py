@@ -14,6 +14,7 @@ READMES = (
     ROOT / "README.md",
     ROOT / "docs" / "results.md",
     *(ROOT / "packages" / name / "README.md" for name in ("comma-encoders", "comma-align")),
+    ROOT / "apps" / "explorer" / "README.md",
 )
 PLACE = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -167,6 +168,18 @@ def outcomes(primary: Sequence[Row]) -> Iterator[Cells]:
         yield (one["name"], one["metric"], model, other, interval(one["difference"]), one["verdict"])
 
 
+def searches(rows: Sequence[Row]) -> Iterator[Cells]:
+    """A line for each set of vectors and way to search it."""
+    yield ("vectors", "search", "ms", "beside numpy", "recall of ten", "built in s", "MiB beside the vectors")
+    keys = dict.fromkeys((row["vectors"], row["search"]) for row in rows if row["metric"] == RATIO)
+    for vectors, search in keys:
+        of = [row for row in rows if row.get("search") == search and row["vectors"] == vectors]
+        found = {row["metric"]: row["value"] for row in of if row.get("by", "comma") == "comma"}
+        recall = f"{found['recall of ten']:.3f}" if "recall of ten" in found else "proved 1"
+        figures = (number(found["median ms"]), f"{number(found[RATIO])} x")
+        yield (vectors, search, *figures, recall, number(found["build seconds"]), number(found["MiB"]))
+
+
 TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "materials-project-first": retrieval,
     "data-build": builds,
@@ -179,6 +192,7 @@ TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "bench": ratios,
     "textbook-crystals": crystals,
     "comma-small": probes,
+    "search": searches,
 }
 
 

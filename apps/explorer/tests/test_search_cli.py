@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +28,7 @@ from comma_explorer.search.hits import Hit, Place
 from comma_explorer.search.question import read
 from pymatgen.core import Lattice, Structure
 
+README = Path(__file__).resolve().parents[1] / "README.md"
 ABOUT = Description(name="few", build={}, inputs={}, counts={}, joined={})
 SALT = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
@@ -252,3 +256,23 @@ def test_help_is_quick():
     code = f"import sys, comma_explorer.search.cli; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.split() == []
+
+
+def blocks(kind):
+    return re.findall(rf"^```{kind}\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def test_the_lines_of_the_readme_work_as_typed(place, monkeypatch, capsys):
+    """But for those that make the index, which here is one of fewer crystals."""
+    monkeypatch.chdir(place)
+    lines = [line for block in blocks("console") for line in block.splitlines()]
+    asked = [line for line in lines if line.startswith("comma search ") and " build " not in line]
+    assert len(asked) >= 5
+    for line in (line for line in lines if line.startswith("printf ")):
+        subprocess.run(["sh", "-c", line], check=True)
+    for line in asked:
+        code, out, err = command(*shlex.split(line)[2:])
+        assert (code, bool(out)) == (0, True), err
+    (python,) = (block for block in blocks("python") if "Finder" in block)
+    exec(python, {})  # noqa: S102 - our own README
+    assert "tb-nacl" in capsys.readouterr().out

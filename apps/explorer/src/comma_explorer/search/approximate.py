@@ -129,8 +129,12 @@ def _share(vectors: Vectors, lists: Lists, queries: Queries, truth: tuple[np.nda
 
 
 @lru_cache(maxsize=8)
-def opened(path: str) -> Any:
+def opened(path: str, changed: int) -> Any:  # noqa: ARG001 - tells an index from one that was built in its place later
     """Inverted lists from a file, memory-mapped, and kept for the next query.
+
+    Args:
+        path: The file.
+        changed: When it was written.
 
     Raises:
         DamagedIndexError: It cannot be read.

@@ -11,6 +11,7 @@ from comma_data.command import group
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     cls=group("find"),
     help="Find structures, protocols, images and patterns by any of them: `comma search QUERY` is `search find QUERY`.",
 )

@@ -48,7 +48,8 @@ class Gallery:
     def _probed(self, near: manifest.Approximate, query: np.ndarray, k: int) -> Nearest:
         from comma_explorer.search import approximate  # noqa: PLC0415 - faiss, only where there are lists
 
-        index = approximate.opened(str(self.lists))
+        path = self.lists
+        index = approximate.opened(str(path), 0 if path is None else path.stat().st_mtime_ns)
         lists = approximate.Lists(index=index, probes=near.probes, candidates=near.candidates, recall=near.recall)
         return approximate.nearest(self.vectors, lists, query, k)
 
