@@ -7,6 +7,8 @@ import pytest
 from comma_encoders.retrieval import similarity
 from comma_explorer.search import approximate, quantised
 from comma_explorer.search.exact import brute_force
+from comma_explorer.search.gallery import Gallery
+from comma_explorer.search.manifest import Approximate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import tensor
@@ -130,6 +132,26 @@ def test_scores_of_lists_are_exact(lists):
     expected = dict(zip(*by_definition(vectors, queries[0], len(vectors)), strict=True))
     assert scores.tolist() == [expected[row] for row in rows]
     assert (np.diff(scores) <= 0).all()
+
+
+def test_a_gallery_asks_its_lists_unless_it_has_to_be_exact(lists, tmp_path):
+    vectors, queries, made = lists
+    approximate.save(made, tmp_path / "x.faiss")
+    near = Approximate(lists=made.index.nlist, probes=1, candidates=made.candidates, recall=made.recall)
+    rows = np.arange(len(vectors))
+    gallery = Gallery(vectors=vectors, rows=rows, start=0, lists=tmp_path / "x.faiss", near=near)
+    allowed = np.random.default_rng(0).random(len(vectors)) < 0.5
+    differ = 0
+    for query in queries[:50]:
+        found = gallery.nearest(query, 10, None, exact=False)[0].tolist()
+        assert found == approximate.nearest(vectors, replace(made, probes=1), query, 10)[0].tolist()
+        true = brute_force(vectors, query, 10)[0].tolist()
+        differ += found != true
+        assert gallery.nearest(query, 10, None, exact=True)[0].tolist() == true
+        some = gallery.nearest(query, 10, allowed, exact=False)[0].tolist()
+        assert some == brute_force(vectors, query, 10, allowed)[0].tolist()
+    assert differ
+    assert len(gallery.nearest(queries[0], 15_000, None, exact=False)[0]) == 15_000  # more than one list holds
 
 
 @pytest.mark.parametrize(("vectors", "lists"), [(1, 2), (50_000, 512), (1_000_000, 2048)])

@@ -24,11 +24,11 @@ class Gallery:
     """Row of the vector for each place where a value stands, rising."""
     start: int
     """Where these places begin in the table of places."""
-    codes: Codes | None = None
-    lists: Path | None = None
-    """File of the inverted lists, read when it is first needed."""
+    lists: Path
+    """File of the inverted lists, read when it is first needed; not there where `near` is None."""
     near: manifest.Approximate | None = None
-    """How they are searched; None where there are none."""
+    """How the lists are searched."""
+    codes: Codes | None = None
 
     def nearest(
         self, query: Float[np.ndarray, " dim"], k: int, allowed: Bool[np.ndarray, " n"] | None, *, exact: bool
@@ -48,8 +48,7 @@ class Gallery:
     def _probed(self, near: manifest.Approximate, query: np.ndarray, k: int) -> Nearest:
         from comma_explorer.search import approximate  # noqa: PLC0415 - faiss, only where there are lists
 
-        path = self.lists
-        index = approximate.opened(str(path), 0 if path is None else path.stat().st_mtime_ns)
+        index = approximate.opened(str(self.lists), self.lists.stat().st_mtime_ns)
         lists = approximate.Lists(index=index, probes=near.probes, candidates=near.candidates, recall=near.recall)
         return approximate.nearest(self.vectors, lists, query, k)
 
