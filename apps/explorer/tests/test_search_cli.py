@@ -26,6 +26,7 @@ from comma_explorer.search.cli import app
 from comma_explorer.search.errors import SearchError
 from comma_explorer.search.hits import Hit, Place
 from comma_explorer.search.question import read
+from PIL import Image
 from pymatgen.core import Lattice, Structure
 
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -224,6 +225,20 @@ def test_formulas_words_and_files_are_told_apart(place):
     assert read(str(place / "salt.cif")).modality == "structure"
     assert read(str(place / "route.txt")).modality == "text"
     assert read(str(place / "route.txt"), "text").value.startswith("Mix")
+
+
+def test_measured_files_become_raw_values(tmp_path):
+    angle = np.arange(10, 80, 0.02)
+    np.savetxt(tmp_path / "a.xy", np.column_stack([angle, 1 + np.exp(-((angle - 30) ** 2) / 0.02)]))
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 80), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    (tmp_path / "a.xyz").write_text("3\nwater\nO 0 0 0\nH 0.76 0.59 0\nH -0.76 0.59 0\n", encoding="utf-8")
+    pattern, image, molecule = (read(str(tmp_path / f"a.{ending}")) for ending in ("xy", "png", "xyz"))
+    assert (pattern.modality, image.modality, molecule.modality) == ("xrd", "image", "structure")
+    assert np.allclose(pattern.value["two_theta"], angle)
+    assert "copper" in pattern.notes[0]
+    assert image.value["pixels"].shape == (64, 80)
+    assert molecule.value["numbers"].tolist() == [8, 1, 1]
 
 
 def test_a_library_object_is_asked_like_a_file(finder):
