@@ -1,0 +1,159 @@
+"""What the handlers work with: an index with its model, its data set, and what pages sent; safe to ask from threads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any, Self
+
+import numpy as np
+from comma_data.errors import DataError
+from comma_data.sample import Sample
+from comma_data.shards import ShardSet
+from jaxtyping import Float
+
+from comma_explorer.search.ask import Finder
+from comma_explorer.search.errors import SearchError
+from comma_explorer.search.hits import Hit
+from comma_explorer.search.opened import data_of
+from comma_explorer.search.question import Question
+from comma_explorer.serve.asked import Asked
+from comma_explorer.serve.sent import Sent, words
+
+ORDER = ("structure", "text", "image", "xrd", "composition")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The answer to a page's question."""
+
+    questions: tuple[Question, ...]
+    hits: Mapping[str, tuple[Hit, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """Everything that is open."""
+
+    finder: Finder
+    data: ShardSet | None
+    """None where the data set is not where the index was built: then nothing is drawn."""
+    atlas: Path | None
+    sent: Sent
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    @classmethod
+    def open(
+        cls, index: Path, *, data: Path | None = None, model: str | None = None, atlas: Path | None = None
+    ) -> Self:
+        """Open an index, its model, and its data set if it is there.
+
+        Raises:
+            SearchError: there is no index, or `data` or `atlas` is not what it should be.
+        """
+        finder = Finder.open(index, model=model)
+        if atlas is not None and not atlas.is_file():
+            raise SearchError(f"there is no atlas {atlas}; make one with `comma atlas DATA --out {atlas}`")
+        shards = data_of(finder.index, data)
+        return cls(finder=finder, data=shards, atlas=atlas, sent=Sent(known=tuple(finder.model.configs)))
+
+    def warm(self) -> None:
+        """Ask once, so that the first user does not wait for what is loaded late."""
+        self.answer(
+            Asked(words="NaCl", modality="composition" if "composition" in self.finder.model.configs else "text")
+        )
+
+    def answer(self, asked: Asked) -> Found:
+        """Search.
+
+        Raises:
+            SearchError: the question cannot be asked.
+            UsageError, InputError: the model cannot embed it.
+        """
+        questions = self.questions(asked)
+        index = self.finder.index
+        with self._lock:  # one at a time: each uses every core
+            vectors = [self.vector_of(modality, row) for modality, row in asked.like]
+            if questions:
+                vectors += [self.finder.vector([question]) for question in questions]
+            wanted = (asked.wanted,) if asked.wanted else sorted(index.modalities, key=_place)
+            vector = _mean(vectors)
+            hits = {
+                modality: index.shown(index.find(vector, modality, asked.number, asked.where)) for modality in wanted
+            }
+        return Found(questions=questions, hits=hits)
+
+    def questions(self, asked: Asked) -> tuple[Question, ...]:
+        """The words and files of a page's state."""
+        typed = [words(asked.words, asked.modality)] if asked.words else []
+        known = self.sent.known
+        for one in typed:
+            if one.modality not in known:
+                raise SearchError(f"the words are taken for {one.modality}, and the model knows {', '.join(known)}")
+        return (*typed, *(self.sent.get(key) for key in asked.files))
+
+    def vector_of(self, modality: str, row: int) -> Float[np.ndarray, " dim"]:
+        """The vector of a value of the index.
+
+        Raises:
+            SearchError: there is none.
+        """
+        self.finder.index.check_has(modality)
+        vectors = self.finder.index.galleries[modality].vectors
+        if not 0 <= row < len(vectors):
+            raise SearchError(f"the index holds no {modality} {row}")
+        return np.array(vectors[row])
+
+    def hit(self, modality: str, row: int) -> Hit:
+        """A value of the index with the places where it stands."""
+        vector = self.vector_of(modality, row)
+        index = self.finder.index
+        found = index.find(vector, modality, 1)
+        same = type(found)(
+            modality=modality, rows=np.array([[row]]), cosines=np.ones((1, 1), dtype=np.float32), where=found.where
+        )
+        return index.shown(same)[0]
+
+    def value(self, modality: str, row: int) -> Any:
+        """The raw value of a hit, from the data set.
+
+        Raises:
+            SearchError: the data set is not at hand.
+        """
+        place = self.hit(modality, row).places[0]
+        return self.sample(place.id).fields[modality][place.number]
+
+    def sample(self, identifier: str) -> Sample:
+        """An entry of the data set.
+
+        Raises:
+            SearchError: the data set is not at hand, or has no such entry.
+        """
+        if self.data is None:
+            raise SearchError("the data set of this index is not on this machine: start the server with --data FOLDER")
+        try:
+            return self.data[self.data.position(identifier)]
+        except (DataError, KeyError) as error:
+            raise SearchError(f"the data set has no entry {identifier[:80]!r}") from error
+
+    @property
+    def targets(self) -> Sequence[str]:
+        """Numbers that hits can be filtered by."""
+        from comma_explorer.search.tables import targets_of  # noqa: PLC0415
+
+        return targets_of(self.finder.index.entries)
+
+
+def _place(modality: str) -> int:
+    """Where a modality stands on the page: what a composition tells is least."""
+    return ORDER.index(modality) if modality in ORDER else len(ORDER)
+
+
+def _mean(vectors: Sequence[np.ndarray]) -> Float[np.ndarray, " dim"]:
+    if not vectors:
+        raise SearchError("nothing is asked: type a formula or a protocol, or drop a file")
+    mean = np.mean(vectors, axis=0, dtype=np.float64)
+    length = float(np.linalg.norm(mean))
+    if length < 1e-6:
+        raise SearchError("the questions point in opposite directions, and their mean nowhere; ask one at a time")
+    return np.asarray(mean / length, dtype=np.float32)

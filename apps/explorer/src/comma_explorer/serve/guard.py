@@ -1,0 +1,157 @@
+"""Who may ask the server: a page of its own, on this machine, that holds its token.
+
+A browser will send requests to 127.0.0.1 for any page that asks it to, and a name that an attacker owns can be made to
+lead there (DNS rebinding). So the names Host and Origin have to be those of this server, and a cookie that no other
+site can send has to hold the token that was printed where the server was started.
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qs
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+HOSTS = ("127.0.0.1", "localhost")
+METHODS = ("GET", "HEAD", "POST")
+OWN = ("same-origin", "none")
+"""`Sec-Fetch-Site` of requests by pages of this server, and of addresses that were typed."""
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+SAFE: Headers = [
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+]
+"""Of every answer, unless the answer itself says otherwise."""
+
+
+class TooLargeError(Exception):
+    """A body beyond the bound."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """Lets through what may be asked, and puts safe headers on every answer."""
+
+    app: App
+    token: str
+    port: int
+    largest: int
+    """Bytes of a request's body."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, refuse, or pass on."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        refused = self._refused(scope, headers)
+        if refused is not None:
+            await answer(send, *refused)
+            return
+        if (given := self._given(scope)) is not None:
+            cookie = f"{self.cookie}={given}; Path=/; HttpOnly; SameSite=Strict"
+            await answer(send, 303, "", [(b"location", b"/"), (b"set-cookie", cookie.encode())])
+            return
+        if not self._knows(headers):
+            told = (
+                "This page belongs to whoever started it: open the address that `comma serve` printed, with its token."
+            )
+            await answer(send, 401, told)
+            return
+        await self._pass_on(scope, receive, send)
+
+    @property
+    def cookie(self) -> str:
+        """Its name: cookies do not tell ports apart."""
+        return f"comma-{self.port}"
+
+    def _refused(self, scope: Scope, headers: MutableMapping[bytes, bytes]) -> tuple[int, str] | None:
+        """Status and reason."""
+        hosts = [value for name, value in scope["headers"] if name.lower() == b"host"]
+        known = [f"{host}:{self.port}".encode() for host in HOSTS]
+        if len(hosts) != 1 or hosts[0] not in known:
+            return 421, "This server answers to 127.0.0.1 and localhost alone."
+        if headers.get(b"origin", b"http://" + hosts[0]) != b"http://" + hosts[0]:
+            return 403, "Pages of other origins may not ask."
+        if headers.get(b"sec-fetch-site", b"none").decode("latin-1") not in OWN:
+            return 403, "Pages of other sites may not ask."
+        if scope["method"] not in METHODS:
+            return 405, "Only GET and POST."
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > self.largest:
+            return 413, f"At most {self.largest // 2**20} MiB can be sent."
+        return None
+
+    def _given(self, scope: Scope) -> str | None:
+        """The token, where the address holds it."""
+        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [])
+        ok = scope["path"] == "/" and len(given) == 1 and hmac.compare_digest(given[0].encode(), self.token.encode())
+        return self.token if ok else None
+
+    def _knows(self, headers: MutableMapping[bytes, bytes]) -> bool:
+        jar: SimpleCookie = SimpleCookie()
+        try:
+            jar.load(headers.get(b"cookie", b"").decode("latin-1"))
+        except CookieError:
+            return False
+        given = jar[self.cookie].value if self.cookie in jar else ""
+        return hmac.compare_digest(given.encode(), self.token.encode())
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        seen, started = 0, False
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.largest:
+                raise TooLargeError
+            return message
+
+        async def guarded(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message = {**message, "headers": with_safe(message.get("headers", ()))}
+            await send(message)
+
+        try:
+            await self.app(scope, counted, guarded)
+        except TooLargeError:
+            if started:
+                raise
+            await answer(send, 413, f"At most {self.largest // 2**20} MiB can be sent.")
+
+
+def with_safe(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """The headers, and of the safe ones those that are not among them."""
+    given = list(headers)
+    names = {name.lower() for name, _ in given}
+    return [*given, *((name, value) for name, value in SAFE if name not in names)]
+
+
+async def answer(send: Send, status: int, text: str, headers: Headers | None = None) -> None:
+    """A short answer in plain text."""
+    plain = [(b"content-type", b"text/plain; charset=utf-8"), *(headers or [])]
+    await send({"type": "http.response.start", "status": status, "headers": with_safe(plain)})
+    await send({"type": "http.response.body", "body": text.encode()})

@@ -1,0 +1,65 @@
+"""The server: on the loopback alone, with a token of its own, until it is interrupted."""
+
+import secrets
+import socket
+import webbrowser
+from collections.abc import Callable
+
+import uvicorn
+
+from comma_explorer.search.errors import SearchError
+from comma_explorer.serve.desk import Desk
+from comma_explorer.serve.site import app_of
+
+HOST = "127.0.0.1"
+
+
+def listening(port: int) -> socket.socket:
+    """A socket on the loopback.
+
+    Raises:
+        SearchError: the port is taken.
+    """
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((HOST, port))
+    except OSError as error:
+        made.close()
+        raise SearchError(f"port {port} cannot be used ({error.strerror}); leave --port out for a free one") from error
+    return made
+
+
+def run(
+    opened: Callable[[], Desk], *, port: int = 0, browser: bool = False, say: Callable[[str], None] = lambda _: None
+) -> None:
+    """Open everything, tell the address, and serve until interrupted.
+
+    Args:
+        opened: opens what is served; the port is taken before, so that one that is taken is told at once.
+        port: 0 takes a free one.
+        browser: open the page.
+        say: is told the address, with the token in it.
+
+    Raises:
+        SearchError: something cannot be opened, or the port is taken.
+    """
+    with listening(port) as bound:
+        desk = opened()
+        desk.warm()
+        token, number = secrets.token_urlsafe(24), bound.getsockname()[1]
+        address = f"http://{HOST}:{number}/?token={token}"
+        if desk.data is None:
+            say("the data set of this index is not here: nothing is drawn (--data FOLDER)")
+        say(f"open {address}\nfor you alone, on this machine; end it with Ctrl-C")
+        config = uvicorn.Config(
+            app_of(desk, token=token, port=number),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            ws="none",
+        )
+        if browser:
+            webbrowser.open(address)
+        uvicorn.Server(config).run(sockets=[bound])

@@ -1,0 +1,382 @@
+"""The web app: what it answers, whom it refuses, and that nothing that it shows is more than text."""
+
+import http.client
+import json
+import shutil
+import threading
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+import uvicorn
+from comma_encoders import folder as models
+from comma_encoders.model import AlignedModel
+from comma_explorer.search import build as building
+from comma_explorer.search.errors import SearchError
+from comma_explorer.serve.asked import Asked
+from comma_explorer.serve.desk import Desk
+from comma_explorer.serve.run import HOST, listening
+from comma_explorer.serve.sent import Sent, plain, safe, words
+from comma_explorer.serve.site import LARGEST, app_of
+from hostile import hostile_data, payloads
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.datastructures import QueryParams
+
+TOKEN = "a-token-of-tests"  # noqa: S105 - of a server that lives for a test
+CIF = """data_x
+_cell_length_a 5.64
+_cell_length_b 5.64
+_cell_length_c 5.64
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'P 1'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Na1 Na 0 0 0
+Cl1 Cl 0.5 0.5 0.5
+"""
+SECRET = "the-content-of-a-file-outside"  # noqa: S105 - to see that it stays where it is
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    root = tmp_path_factory.mktemp("serve")
+    hostile_data(root / "data", 20)
+    models.save(AlignedModel.create("structure", "text", "composition", dim=16), root / "model")
+    building.build(str(root / "data"), root / "index", model=str(root / "model"))
+    (root / "secret.txt").write_text(SECRET)
+    (root / "atlas.html").write_text("<title>an atlas</title>")
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(place):
+    """Port of a running server."""
+    with listening(0) as bound:
+        port = bound.getsockname()[1]
+        desk = Desk.open(place / "index", atlas=place / "atlas.html")
+        app = app_of(desk, token=TOKEN, port=port)
+        running = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none"))
+        running.install_signal_handlers = lambda: None
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]}, daemon=True)
+        thread.start()
+        while not running.started:
+            threading.Event().wait(0.02)
+        yield port
+        running.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture
+def ask(server):
+    """Status, headers and text of a request, with the cookie unless told otherwise."""
+
+    def asked(path, method="GET", body=None, **headers):
+        given = {"Host": f"{HOST}:{server}", "Cookie": f"comma-{server}={TOKEN}", **headers}
+        connection = http.client.HTTPConnection(HOST, server, timeout=60)
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for name, value in given.items():
+            if value is not None:
+                connection.putheader(name.replace("_", "-"), value)
+        if body is not None:
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read().decode("utf-8", "replace")
+
+    return asked
+
+
+def send(ask, name, content, **headers):
+    status, _, text = ask("/sent", "POST", content, X_Name=quote(name), **headers)
+    return status, json.loads(text)
+
+
+def test_words_find_structures_and_protocols(ask):
+    status, _, page = ask("/?q=NaCl&n=3")
+    assert status == 200
+    assert page.count('class="panel card"') == 3 + 3 + 1
+    assert "/picture/structure/" in page
+
+
+def test_a_file_is_asked_with_and_its_key_is_the_state(ask):
+    status, told = send(ask, "my salt.cif", CIF.encode())
+    assert status == 200
+    _, _, page = ask(f"/?file={told['key']}&for=structure")
+    assert "my salt.cif" in page
+    assert page.count('class="panel card"') == 6
+
+
+def test_a_value_of_the_index_is_a_question(ask):
+    _, _, page = ask("/?like=structure:3&for=structure&n=1")
+    assert 'src="/picture/structure/3"' in page
+    assert "1.000" in page
+
+
+def test_a_picture_is_an_svg_of_the_value(ask):
+    status, headers, svg = ask("/picture/structure/0")
+    assert (status, headers["content-type"]) == (200, "image/svg+xml")
+    assert svg.startswith("<svg xmlns=")
+    assert "Na" in svg
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        ("/?q=NaCl&elements=Xx", 400, "no element"),
+        ("/?q=NaCl&for=sound", 400, "no modality"),
+        ("/?q=NaCl&n=0", 400, "from 1 to"),
+        ("/?q=NaCl&target=gap&low=abc", 400, "is no number"),
+        ("/?q=NaCl&target=mass&low=1", 400, "no target"),
+        ("/?q=hello&as=composition", 400, "no formula"),
+        ("/?q=NaCl&path=/etc/passwd", 400, "only q, as"),
+        ("/?file=0123456789abcdef", 400, "drop it again"),
+        ("/?file=../../etc/passwd", 400, "nothing that this server gave out"),
+        ("/?like=structure:99999", 400, "holds no structure 99999"),
+        ("/?like=sound:1", 400, "holds no sound"),
+        ("/?q=" + "x" * 9000, 400, "as a file"),
+        ("/picture/structure/99999", 404, "holds no structure"),
+        ("/picture/text/1", 404, "has no picture"),
+        ("/entry/nobody", 404, "no entry"),
+        ("/nowhere", 404, "no such page"),
+        ("/static/site.py", 404, "no such page"),
+    ],
+)
+def test_what_cannot_be_asked_is_told(ask, path, status, told):
+    found, _, page = ask(path)
+    assert found == status
+    assert told in page.replace("&#39;", "'")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.cif", b"", "empty"),
+        ("a.cif", b"nonsense", "a.cif cannot be read"),
+        ("a.xyz.exe", b"MZ", "does not tell what it is"),
+        ("../../x.cif", b"nonsense", "x.cif cannot be read"),
+        ("a.png", b"\x89PNG", "is taken for image"),
+    ],
+)
+def test_files_that_cannot_be_read_are_told_by_their_own_name(ask, name, content, told):
+    status, answer = send(ask, name, content)
+    assert status == 400
+    assert told in answer["problem"]
+    assert "/tmp" not in answer["problem"]  # noqa: S108 - no path of this machine is told
+
+
+@pytest.mark.parametrize("host", ["evil.example", f"evil.example:{80}", "127.0.0.1", "localhost:1", "[::1]:80", ""])
+def test_foreign_hosts_are_refused(ask, host):
+    assert ask("/?q=NaCl", Host=host)[0] == 421
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1", "http://127.0.0.1:1"])
+def test_foreign_origins_are_refused(ask, origin):
+    assert ask("/?q=NaCl", Origin=origin)[0] == 403
+    assert ask("/sent", "POST", b"x", Origin=origin)[0] == 403
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "x"])
+def test_pages_of_other_sites_are_refused(ask, site):
+    assert ask("/?q=NaCl", Sec_Fetch_Site=site)[0] == 403
+
+
+@pytest.mark.parametrize("path", ["/", "/?q=NaCl", "/static/app.js", "/picture/structure/0", "/entry/s-000", "/atlas"])
+@pytest.mark.parametrize(
+    "cookie", [None, "comma=1", "comma-{port}=wrong", "comma-{port}=", ";;;=", "comma-{port}=\xff"]
+)
+def test_without_the_token_nothing_is_shown(ask, server, path, cookie):
+    status, _, page = ask(path, Cookie=cookie and cookie.format(port=server))
+    assert status == 401
+    assert "<" not in page
+
+
+def test_the_token_in_the_address_becomes_a_cookie_of_this_site_alone(ask, server):
+    status, headers, _ = ask(f"/?token={TOKEN}", Cookie=None)
+    assert (status, headers["location"]) == (303, "/")
+    assert headers["set-cookie"] == f"comma-{server}={TOKEN}; Path=/; HttpOnly; SameSite=Strict"
+    assert ask("/?token=wrong", Cookie=None)[0] == 401
+
+
+def test_every_answer_bears_the_policy(ask):
+    for path in ("/", "/?q=NaCl", "/nowhere", "/static/app.css", "/entry/s-000"):
+        _, headers, _ = ask(path)
+        assert "script-src 'self'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+    assert "sandbox allow-scripts" in ask("/atlas")[1]["content-security-policy"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "TRACE"])
+def test_other_methods_are_refused(ask, method):
+    assert ask("/", method)[0] == 405
+
+
+def test_too_much_is_refused_before_it_is_read(ask):
+    assert ask("/sent", "POST", None, Content_Length=str(LARGEST + 1))[0] == 413
+    assert ask("/sent", "POST", None, Content_Length="-1")[0] in (400, 413)
+
+
+@pytest.mark.parametrize(
+    "probe",
+    [
+        *(f"/{up}secret.txt" for up in ("../", "..%2f", "%2e%2e/", "....//", "..\\", "%2e%2e%5c", "static/../../")),
+        *(f"/static/{up}secret.txt" for up in ("../../", "..%2f..%2f", "%2e%2e/%2e%2e/", "....//....//")),
+        *(f"/entry/{up}secret.txt" for up in ("../", "..%2f", "%2e%2e%2f")),
+        "/static//etc/passwd",
+        "/static/%2fetc%2fpasswd",
+        "/static/app.js%00.css",
+        "/picture/structure/..%2f..%2fsecret.txt",
+        "/picture/../secret.txt/0",
+        "/atlas/../secret.txt",
+        "/atlas?file=secret.txt",
+    ],
+)
+def test_traversal_reads_nothing(ask, place, probe):
+    status, _, page = ask(probe)
+    assert status in (200, 400, 404)
+    assert SECRET not in page
+    assert "root:" not in page
+
+
+@pytest.mark.parametrize("words_", ["{path}", "file://{path}", "./{path}", "~/../{path}", "{path}\n", "@{path}"])
+def test_words_are_never_a_path(ask, place, words_):
+    text = words_.format(path=place / "secret.txt")
+    status, _, page = ask(f"/?q={quote(text)}")
+    assert status == 200
+    assert SECRET not in page
+    assert words(text).modality == "text"
+
+
+def test_the_state_survives_its_address():
+    told = "q=NaCl&as=composition&file=0123456789abcdef&like=structure%3A1&for=text&n=9&elements=Na&target=gap&low=1"
+    asked = Asked.parse(QueryParams(told))
+    again = Asked.parse(QueryParams(urlsplit(asked.address()).query))
+    assert again == asked
+    assert parse_qs(urlsplit(asked.address(q="")).query).keys() == parse_qs(told).keys() - {"q"}
+
+
+@given(name=st.text(max_size=300))
+def test_whatever_a_file_is_called_its_name_stays_a_name(name):
+    made = safe(plain(name))
+    assert made in ("POSCAR", "CONTCAR") or made.startswith("query")
+    assert "/" not in made
+    assert "\\" not in made
+    assert len(made) < 30
+
+
+@given(
+    query=st.dictionaries(st.sampled_from(["q", "n", "file", "like", "for", "elements", "low", "target"]), st.text())
+)
+def test_any_address_is_read_or_refused(query):
+    try:
+        asked = Asked.parse(QueryParams(query))
+    except SearchError:
+        return
+    assert Asked.parse(QueryParams(urlsplit(asked.address()).query)) == asked
+
+
+def test_only_the_latest_files_are_remembered(monkeypatch):
+    monkeypatch.setattr("comma_explorer.serve.sent.KEPT", 2)
+    sent = Sent(known=("structure",))
+    keys = [sent.keep(f"{number}.cif", CIF.encode()) for number in range(3)]
+    assert len(set(keys)) == 3
+    assert sent.get(keys[2]).said == "2.cif"
+    with pytest.raises(SearchError, match="drop it again"):
+        sent.get(keys[0])
+
+
+def test_a_port_that_is_taken_is_told():
+    with listening(0) as bound:
+        bound.listen()
+        with pytest.raises(SearchError, match="leave --port out"):
+            listening(bound.getsockname()[1])
+
+
+def test_an_index_without_its_data_is_searched_and_not_drawn(place, tmp_path):
+    shutil.copytree(place / "index", tmp_path / "index")
+    (place / "data").rename(place / "gone")
+    try:
+        desk = Desk.open(tmp_path / "index")
+        assert desk.data is None
+        assert desk.answer(Asked(words="NaCl")).hits
+        with pytest.raises(SearchError, match="--data FOLDER"):
+            desk.value("structure", 0)
+        assert Desk.open(tmp_path / "index", data=place / "gone").data is not None
+    finally:
+        (place / "gone").rename(place / "data")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    if shutil.which("chromium") is None:
+        pytest.skip("no chromium on this machine")
+    with playwright.sync_playwright() as session:
+        made = session.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def visit(browser, server):
+    """A page with the cookie, what it asked for elsewhere, and what went wrong in it."""
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page, outside, wrong = context.new_page(), [], []
+    page.on("request", lambda r: outside.append(r.url) if f"{HOST}:{server}" not in r.url else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(f"http://{HOST}:{server}/?token={TOKEN}")
+    yield page, outside, wrong
+    context.close()
+
+
+def test_in_a_real_browser_words_and_files_are_asked_with_the_keyboard(visit):
+    page, outside, wrong = visit
+    page.keyboard.press("/")
+    page.keyboard.insert_text("NaCl")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector(".card img")
+    assert "q=NaCl" in page.url
+    page.set_input_files("#file", {"name": "salt.cif", "mimeType": "text/plain", "buffer": CIF.encode()})
+    page.wait_for_selector(".chips")
+    assert "file=" in page.url
+    page.go_back()
+    page.wait_for_url("**/?q=NaCl")
+    page.set_input_files("#file", {"name": "bad.cif", "mimeType": "text/plain", "buffer": b"nonsense"})
+    page.wait_for_selector("#problem:not([hidden])")
+    assert "bad.cif" in page.text_content("#problem")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert (outside, wrong) == ([], [])
+
+
+def test_in_a_real_browser_hostile_data_stay_text(visit, server):
+    page, outside, wrong = visit
+    for address in ("/?q=NaCl&n=20", "/?like=text:3&n=20", "/entry/s-003", "/picture/structure/2"):
+        page.goto(f"http://{HOST}:{server}{address}", wait_until="networkidle")
+        assert page.evaluate("window.__pwned") is None
+    assert (outside, wrong) == ([], [])
+
+
+def test_in_a_real_browser_hostile_questions_stay_text(visit, server):
+    page, outside, wrong = visit
+    for text in payloads(12):
+        page.goto(f"http://{HOST}:{server}/?q={quote(text)}&n=1&for=text", wait_until="load")
+        assert page.input_value("#q").strip() == text.strip()
+        assert page.evaluate("window.__pwned") is None
+    assert (outside, wrong) == ([], [])
+
+
+def test_the_payloads_would_do_something_if_they_were_let(browser):
+    """Otherwise the tests above would show nothing."""
+    ran = 0
+    for text in payloads(34):
+        page = browser.new_page()
+        page.set_content(text, wait_until="load")
+        ran += page.evaluate("window.__pwned") == 1
+        page.close()
+    assert ran >= 12
