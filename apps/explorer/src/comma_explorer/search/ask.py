@@ -72,13 +72,7 @@ class Finder:
         """
         if not questions:
             raise SearchError("nothing is asked: give a file, a formula, or words in quotes")
-        vectors = [self.model.encode(q.modality, [q.value], output="numpy")[0] for q in questions]
-        mean: np.ndarray = np.array(vectors, dtype=np.float64).mean(axis=0)
-        length = float(np.linalg.norm(mean))
-        if length < 1e-6:
-            raise SearchError("the queries point in opposite directions, and their mean nowhere; ask one at a time")
-        unit: np.ndarray = (mean / length).astype(np.float32)
-        return unit
+        return direction([self.model.encode(q.modality, [q.value], output="numpy")[0] for q in questions])
 
     def ask(
         self,
@@ -109,3 +103,17 @@ class Finder:
             for modality in wanted or self.index.modalities
         }
         return Answer(questions=tuple(questions), vector=vector, hits=hits)
+
+
+def direction(vectors: Sequence[Float[np.ndarray, " dim"]]) -> Float[np.ndarray, " dim"]:
+    """Unit vector of the mean of some vectors.
+
+    Raises:
+        SearchError: they cancel.
+    """
+    mean: np.ndarray = np.array(vectors, dtype=np.float64).mean(axis=0)
+    length = float(np.linalg.norm(mean))
+    if length < 1e-6:
+        raise SearchError("the queries point in opposite directions, and their mean nowhere; ask one at a time")
+    unit: np.ndarray = (mean / length).astype(np.float32)
+    return unit

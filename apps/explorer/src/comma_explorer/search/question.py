@@ -59,7 +59,7 @@ def read(text: str, modality: str | None = None, *, known: Collection[str] = ())
             f"{did_you_mean(name, tuple(known))}; if it is one of these, say so with --as {'|'.join(known)}"
         )
     if name in {"text", "composition"} and not _is_file(text):
-        return Question(modality=name, value=_words(text, name), said=_short(text))
+        return Question(modality=name, value=words(text, name), said=_short(text))
     if not _is_file(text):
         raise SearchError(f"there is no file {_short(text)}, and a query by {name} is one")
     return _read_file(Path(text), name)
@@ -103,7 +103,12 @@ def _of_file(text: str) -> str:
     raise SearchError(f"the name of {text} does not tell what it is; say it with --as structure|text|image|xrd")
 
 
-def _words(text: str, modality: str) -> Any:
+def words(text: str, modality: str) -> Any:
+    """The value of words that were typed; they are never taken for a path.
+
+    Raises:
+        SearchError: they are no formula, or cannot be read.
+    """
     if modality == "composition":
         formula = classify(text)
         if not formula.amounts:
@@ -121,7 +126,7 @@ def _read_file(path: Path, modality: str) -> Question:
             content = decoded(path.read_bytes())
         except (OSError, TextError) as error:
             raise SearchError(f"{path} cannot be read: {error}") from error
-        return Question(modality=modality, value=_words(content.strip(), modality), said=str(path))
+        return Question(modality=modality, value=words(content.strip(), modality), said=str(path))
     readers = {"structure": _structure, "image": _image, "xrd": _pattern}
     if modality not in readers:
         return Question(modality=modality, value=str(path), said=str(path))

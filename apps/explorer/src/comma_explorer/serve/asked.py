@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlencode
 
 from comma_encoders.modality import names
@@ -46,7 +46,7 @@ class Asked:
     where: Filter = field(default_factory=Filter)
 
     @classmethod
-    def parse(cls, query: QueryParams) -> Self:
+    def parse(cls, query: QueryParams) -> "Asked":
         """Read an address.
 
         Raises:

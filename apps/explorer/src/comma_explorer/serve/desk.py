@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from comma_data.errors import DataError
@@ -12,9 +12,9 @@ from comma_data.sample import Sample
 from comma_data.shards import ShardSet
 from jaxtyping import Float
 
-from comma_explorer.search.ask import Finder
+from comma_explorer.search.ask import Finder, direction
 from comma_explorer.search.errors import SearchError
-from comma_explorer.search.hits import Hit
+from comma_explorer.search.hits import Hit, Hits
 from comma_explorer.search.opened import data_of
 from comma_explorer.search.question import Question
 from comma_explorer.serve.asked import Asked
@@ -45,7 +45,7 @@ class Desk:
     @classmethod
     def open(
         cls, index: Path, *, data: Path | None = None, model: str | None = None, atlas: Path | None = None
-    ) -> Self:
+    ) -> "Desk":
         """Open an index, its model, and its data set if it is there.
 
         Raises:
@@ -71,13 +71,14 @@ class Desk:
             UsageError, InputError: the model cannot embed it.
         """
         questions = self.questions(asked)
+        if not questions and not asked.like:
+            raise SearchError("nothing is asked: type a formula or a protocol, or drop a file")
         index = self.finder.index
         with self._lock:  # one at a time: each uses every core
             vectors = [self.vector_of(modality, row) for modality, row in asked.like]
-            if questions:
-                vectors += [self.finder.vector([question]) for question in questions]
+            vectors += [self.finder.vector([question]) for question in questions]
             wanted = (asked.wanted,) if asked.wanted else sorted(index.modalities, key=_place)
-            vector = _mean(vectors)
+            vector = direction(vectors)
             hits = {
                 modality: index.shown(index.find(vector, modality, asked.number, asked.where)) for modality in wanted
             }
@@ -106,13 +107,11 @@ class Desk:
 
     def hit(self, modality: str, row: int) -> Hit:
         """A value of the index with the places where it stands."""
-        vector = self.vector_of(modality, row)
-        index = self.finder.index
-        found = index.find(vector, modality, 1)
-        same = type(found)(
-            modality=modality, rows=np.array([[row]]), cosines=np.ones((1, 1), dtype=np.float32), where=found.where
+        self.vector_of(modality, row)
+        itself = Hits(
+            modality=modality, rows=np.array([[row]]), cosines=np.ones((1, 1), dtype=np.float32), meeting=None
         )
-        return index.shown(same)[0]
+        return self.finder.index.shown(itself)[0]
 
     def value(self, modality: str, row: int) -> Any:
         """The raw value of a hit, from the data set.
@@ -147,13 +146,3 @@ class Desk:
 def _place(modality: str) -> int:
     """Where a modality stands on the page: what a composition tells is least."""
     return ORDER.index(modality) if modality in ORDER else len(ORDER)
-
-
-def _mean(vectors: Sequence[np.ndarray]) -> Float[np.ndarray, " dim"]:
-    if not vectors:
-        raise SearchError("nothing is asked: type a formula or a protocol, or drop a file")
-    mean = np.mean(vectors, axis=0, dtype=np.float64)
-    length = float(np.linalg.norm(mean))
-    if length < 1e-6:
-        raise SearchError("the questions point in opposite directions, and their mean nowhere; ask one at a time")
-    return np.asarray(mean / length, dtype=np.float32)

@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 
 from comma_data.formulas import classify
-from comma_data.text_files import TextError, cleaned
 
 from comma_explorer.search import question
 from comma_explorer.search.errors import SearchError
@@ -102,18 +101,10 @@ def words(text: str, modality: str = "") -> Question:
     Raises:
         SearchError: they are no formula, or no text, where that was said.
     """
-    formula = classify(text)
-    name = modality or ("composition" if formula.amounts else "text")
+    name = modality or ("composition" if classify(text).amounts else "text")
     if name not in ("text", "composition"):
         raise SearchError(f"words cannot be a question by {name}: drop a file")
-    if name == "composition":
-        if not formula.amounts:
-            raise SearchError(f"{text[:SHOWN]!r} is no formula (it is {formula.kind}); write it like LiFePO4")
-        return Question(modality=name, value=dict(formula.amounts), said=text[:SHOWN])
-    try:
-        return Question(modality=name, value=cleaned(text), said=" ".join(text.split())[:SHOWN])
-    except TextError as error:
-        raise SearchError(f"the words cannot be read: {error}") from error
+    return Question(modality=name, value=question.words(text, name), said=" ".join(text.split())[:SHOWN])
 
 
 def plain(name: str) -> str:
