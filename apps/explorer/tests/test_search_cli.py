@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from comma_data.command import run
+from comma_data.export import png
 from comma_data.protocol import steps
 from comma_data.sample import Record, Sample
 from comma_data.sources import textbook
@@ -26,7 +27,6 @@ from comma_explorer.search.cli import app
 from comma_explorer.search.errors import SearchError
 from comma_explorer.search.hits import Hit, Place
 from comma_explorer.search.question import read
-from PIL import Image
 from pymatgen.core import Lattice, Structure
 
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -231,7 +231,7 @@ def test_measured_files_become_raw_values(tmp_path):
     angle = np.arange(10, 80, 0.02)
     np.savetxt(tmp_path / "a.xy", np.column_stack([angle, 1 + np.exp(-((angle - 30) ** 2) / 0.02)]))
     pixels = np.random.default_rng(0).integers(0, 255, (64, 80), dtype=np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes(png.encode(pixels))
     (tmp_path / "a.xyz").write_text("3\nwater\nO 0 0 0\nH 0.76 0.59 0\nH -0.76 0.59 0\n", encoding="utf-8")
     pattern, image, molecule = (read(str(tmp_path / f"a.{ending}")) for ending in ("xy", "png", "xyz"))
     assert (pattern.modality, image.modality, molecule.modality) == ("xrd", "image", "structure")
