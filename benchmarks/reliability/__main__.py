@@ -21,6 +21,7 @@ from benchmarks.results_form import RESULTS, row, write_result
 ABOUT = {
     "data": "Faults and threats to data and builds: trials, how many ended as promised, how many did harm",
     "align": "Faults and threats to models and training: trials, how many ended as promised, how many did harm",
+    "serve": "Threats to the local web app: trials, how many ended as promised, how many did harm",
 }
 """Part -> what its result says; each has a file `reliability-PART.json`."""
 COMMAND = "python -m benchmarks.reliability"

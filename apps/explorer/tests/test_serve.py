@@ -293,10 +293,8 @@ def test_only_the_latest_files_are_remembered(monkeypatch):
 
 
 def test_a_port_that_is_taken_is_told():
-    with listening(0) as bound:
-        bound.listen()
-        with pytest.raises(SearchError, match="leave --port out"):
-            listening(bound.getsockname()[1])
+    with listening(0) as bound, pytest.raises(SearchError, match="leave --port out"):
+        listening(bound.getsockname()[1])
 
 
 def test_an_index_without_its_data_is_searched_and_not_drawn(place, tmp_path):

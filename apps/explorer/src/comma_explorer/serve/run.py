@@ -24,6 +24,7 @@ def listening(port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((HOST, port))
+        made.listen()  # so that who comes before everything is open waits, and is not refused
     except OSError as error:
         made.close()
         raise SearchError(f"port {port} cannot be used ({error.strerror}); leave --port out for a free one") from error
