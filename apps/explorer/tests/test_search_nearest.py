@@ -126,6 +126,20 @@ def test_vectors_for_which_lists_are_no_use_get_none(monkeypatch):
     assert approximate.make(flat[:3900], {"others": flat[3900:]}) is None
 
 
+@pytest.mark.parametrize("least", [1, 5, 24, 100])
+def test_the_fewest_probes_that_find_enough_are_taken(lists, least):
+    made = lists[2]
+
+    def tried(probes, candidates):
+        return replace(made, probes=probes, candidates=candidates, recall={"a": 1.0 if probes >= least else 0.5})
+
+    ladder = list(approximate._ladder(128))
+    found = approximate._fewest_probes(128, 64, tried)
+    assert found.probes == min(probes for probes in ladder if probes >= least)
+    assert found.recall == {"a": 1.0}
+    assert approximate._fewest_probes(64, 64, lambda *_: replace(made, recall={"a": 0.9})) is None
+
+
 def test_scores_of_lists_are_exact(lists):
     vectors, queries, made = lists
     rows, scores = approximate.nearest(vectors, made, queries[0], 10)

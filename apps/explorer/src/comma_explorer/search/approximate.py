@@ -5,7 +5,7 @@ André, Kermarrec and Le Scouarnec, Quicker ADC, 10.1109/TPAMI.2019.2952606); th
 by their vectors, as in exact search.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -29,10 +29,10 @@ TRAINED_ON = 64
 ROUNDS = 10
 BITS = 4
 SEED = 0
-CANDIDATES = (64, 256, 1024)
-"""For ten hits, how many of the best by their codes are scored exactly: the first of these that is enough."""
-CEILING = (1 + GOAL) / 2
-"""Recall with every list probed from which on the candidates are enough, so that not nearly all need be."""
+CANDIDATES = (64, 128, 256, 512, 1024)
+"""For ten hits, how many of the best by their codes may be scored exactly."""
+APART = 4
+"""What a byte of a candidate's vector costs, in bytes of codes: these are read one after the other, those are not."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,10 +72,29 @@ def make(vectors: Vectors, queries: Mapping[str, Queries], *, own: str | None = 
         shares = {name: _share(vectors, lists, asked, truth[name]) for name, asked in queries.items()}
         return replace(lists, recall=shares)
 
-    for candidates in CANDIDATES:
-        if _least(tried(index.nlist, candidates)) >= CEILING:
-            return next(lists for probes in _ladder(index.nlist) if _least(lists := tried(probes, candidates)) >= GOAL)
-    return None
+    enough = [found for candidates in CANDIDATES if (found := _fewest_probes(index.nlist, candidates, tried))]
+    return min(enough, key=lambda lists: _bytes(lists, vectors.shape[1]), default=None)
+
+
+def _fewest_probes(most: int, candidates: int, tried: Callable[[int, int], Lists]) -> Lists | None:
+    """The fewest probes with which so many candidates find enough; None where all lists are not enough."""
+    if _least(best := tried(most, candidates)) < GOAL:
+        return None
+    ladder = list(_ladder(most))
+    low, high = 0, len(ladder) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if _least(found := tried(ladder[middle], candidates)) >= GOAL:
+            high, best = middle, found
+        else:
+            low = middle + 1
+    return best
+
+
+def _bytes(lists: Lists, dim: int) -> float:
+    """What a query reads, with `APART`: the cost by which settings are compared, the same in every build."""
+    codes = lists.probes * lists.index.ntotal / lists.index.nlist * lists.index.code_size
+    return float(codes + APART * lists.candidates * dim * 4)
 
 
 def _filled(vectors: Vectors) -> Any:
