@@ -1,0 +1,223 @@
+"""Attributions of the similarity of a pair: removal of what they name, random weights, planted causes.
+
+Run in the root of the repository; the data set is `comma data build materials-project`, for micrographs and patterns
+`comma data build textbook` with a run of `comma align run demo` on it:
+
+    python -m benchmarks.explain_checks data/materials-project --demo runs/demo --demo-data data/textbook
+
+What counts was written down before any figure was seen:
+
+- removal: the similarity without the top 20 % of the parts (rounded, at least one) is below the mean over 20 random
+  removals of as many;
+- random weights: Spearman's correlation of |contribution| with that of models with random weights, mean over three;
+  pairs where it is defined;
+- planted: the foreign atom or word has the lowest contribution of all parts; by size |contribution| beside it.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from comma_data.shards import ShardSet
+from comma_encoders.model import AlignedModel
+from comma_eval.metrics import mean_interval
+from comma_eval.runs import model_folder
+from comma_eval.untrained import untrained
+from comma_explorer.explain.attribution import METHODS, attribute
+from comma_explorer.explain.checks import deletion, rank_correlation
+from comma_explorer.explain.side import Side, of_model, side
+
+from benchmarks.explain_checks import planted
+from benchmarks.explain_checks.pairs import Pair, formulas, pairs
+from benchmarks.results_form import RESULTS, row, write_result
+
+PAIRS = 100
+SMOKE = 4
+SHARE = 0.2
+SEEDS = 3
+DRAWS = 2000
+DEMO = (("structure", "image"), ("structure", "xrd"))
+
+
+@dataclass(kw_only=True)
+class Found:
+    """What came out for one modality and method, pair by pair."""
+
+    lower: list[float] = field(default_factory=list)
+    drops: list[tuple[float, float]] = field(default_factory=list)
+    """Loss of similarity by the top parts, and by random ones."""
+    correlation: list[float] = field(default_factory=list)
+    undefined: int = 0
+    lowest: list[float] = field(default_factory=list)
+    largest: list[float] = field(default_factory=list)
+    chance: list[float] = field(default_factory=list)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Ask, and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="data set with structures and texts")
+    parser.add_argument("--model", default="comma-small", help="folder, run, or model of the package")
+    parser.add_argument("--demo", type=Path, help="run with micrographs and patterns")
+    parser.add_argument("--demo-data", type=Path, help="the data set of that run")
+    parser.add_argument("--part", default="test", help="test, or validation for choices: that writes no result")
+    parser.add_argument("--smoke", action="store_true", help=f"{SMOKE} pairs of the validation part, no result")
+    asked = parser.parse_args(arguments)
+    start, count = time.monotonic(), SMOKE if asked.smoke else PAIRS
+    part = "validation" if asked.smoke else asked.part
+    rows = list(_rows(asked.model, asked.data, part, (("structure", "text"),), count))
+    if asked.demo:
+        rows += _rows(asked.demo, asked.demo_data, part, DEMO, count)
+    if part != "test":
+        print(*rows, sep="\n")
+        return
+    path = write_result(
+        "explain-checks",
+        what=(
+            f"Attributions of the similarity of pairs, values of one entry, one a formula, at most {PAIRS} formulas of "
+            "the fold that the model was trained without: whether removing the 20 % of the parts that contribute most "
+            "lowers it more than random removals; rank correlation of |contribution| with models of random weights "
+            "(median, interval by bootstrap over pairs); how often a planted foreign atom or precursor ranks first"
+        ),
+        command="python -m benchmarks.explain_checks data/materials-project --demo runs/demo --demo-data data/textbook",
+        rows=rows,
+        seconds=time.monotonic() - start,
+        folder=RESULTS,
+    )
+    print(f"wrote {path}", file=sys.stderr)
+
+
+def _rows(
+    model: Path | str, place: Path, part: str, kinds: Sequence[tuple[str, str]], count: int
+) -> Iterator[dict[str, Any]]:
+    """All figures of one model."""
+    loaded = AlignedModel.from_pretrained(model_folder(Path(model)))
+    others = [untrained(loaded, seed).eval() for seed in range(SEEDS)]
+    data = ShardSet(place)
+    name = str(loaded.about.get("run", model))
+    for kind in kinds:
+        chosen = pairs(data, loaded, part, kind, count)
+        found: dict[tuple[str, str], Found] = {}
+        for number, pair in enumerate(chosen):
+            _ask(loaded, others, pair, found, np.random.default_rng([0, number]), _pool(data, chosen))
+            print(f"{name}, {kind}: {number + 1} of {len(chosen)}", file=sys.stderr)
+        for (modality, method), of in found.items():
+            labels = {"model": name, "part": part, "pair": "-".join(kind), "explained": modality, "method": method}
+            yield from _figures(of, labels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """What is foreign to one pair comes from the others."""
+
+    elements: tuple[str, ...]
+    precursors: tuple[str, ...]
+
+
+def _pool(_data: ShardSet, chosen: Sequence[Pair]) -> Pool:
+    values = [value for pair in chosen for value in pair.values]
+    elements = {e for m, v in values if m == "structure" for e in planted.of_structure(v)}
+    precursors = {word.strip(planted.EDGES) for m, v in values if m == "text" for word in formulas(v)}
+    return Pool(elements=tuple(sorted(elements)), precursors=tuple(sorted(precursors)))
+
+
+def _ask(  # noqa: PLR0913, PLR0917  the parts of one step
+    model: AlignedModel,
+    others: Sequence[AlignedModel],
+    pair: Pair,
+    found: dict[tuple[str, str], Found],
+    rng: np.random.Generator,
+    pool: Pool,
+) -> None:
+    """All checks of one pair, each side with each method."""
+    for this, other in (pair.values, pair.values[::-1]):
+        asked = _side(model, this, other)
+        by_chance = [_of(m, asked, other) for m in others]
+        changed = _planted(this, other, pool, rng)
+        for method in METHODS:
+            of = found.setdefault((this[0], method), Found())
+            values = attribute(asked, method).values
+            _removed(asked, values, of)
+            _compared(values, [attribute(s, method).values for s in by_chance], of)
+            if changed is not None:
+                value, place = changed
+                _ranked(attribute(_side(model, (this[0], value), other), method).values, place, of)
+
+
+def _side(model: AlignedModel, this: tuple[str, Any], other: tuple[str, Any]) -> Side:
+    return side(model, this[0], this[1], model.encode(other[0], [other[1]])[0])
+
+
+def _of(model: AlignedModel, asked: Side, other: tuple[str, Any]) -> Side:
+    return of_model(asked, model, model.encode(other[0], [other[1]])[0])
+
+
+def _planted(
+    this: tuple[str, Any], other: tuple[str, Any], pool: Pool, rng: np.random.Generator
+) -> tuple[Any, int] | None:
+    """The value with a foreign part, and its place."""
+    both = dict([this, other])
+    if set(both) != {"structure", "text"}:
+        return None
+    if this[0] == "structure":
+        return planted.in_structure(both["structure"], both["text"], pool.elements, rng)
+    return planted.in_text(both["structure"], both["text"], pool.precursors, rng)
+
+
+def _removed(asked: Side, values: np.ndarray, of: Found) -> None:
+    curve = deletion(asked, values, shares=(SHARE,))
+    if curve is not None:
+        top, chance = curve.ranked[1], float(curve.random[1].mean())
+        of.lower.append(float(top < chance))
+        of.drops.append((float(curve.ranked[0] - top), float(curve.ranked[0]) - chance))
+
+
+def _compared(values: np.ndarray, by_chance: Sequence[np.ndarray], of: Found) -> None:
+    known = [c for other in by_chance if (c := rank_correlation(values, other)) is not None]
+    if known:
+        of.correlation.append(float(np.mean(known)))
+    of.undefined += not known
+
+
+def _ranked(values: np.ndarray, place: int, of: Found) -> None:
+    others = np.delete(values, place)
+    of.lowest.append(float(values[place] < others.min()))
+    of.largest.append(float(abs(values[place]) > np.abs(others).max()))
+    of.chance.append(1 / len(values))
+
+
+def _figures(of: Found, labels: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    yield _share("top 20 % removed lowers more than chance", of.lower, labels)
+    top, chance = np.array(of.drops).T
+    yield _share("similarity lost by the top 20 %", top.tolist(), labels)
+    yield _share("similarity lost by a random 20 %", chance.tolist(), labels)
+    if of.correlation:
+        low, high = _bootstrapped(np.array(of.correlation))
+        value, n = float(np.median(of.correlation)), len(of.correlation)
+        yield row("rank correlation with random weights, median", value, n=n, low=low, high=high, **labels)
+    if of.lowest:
+        yield _share("planted cause has the lowest contribution", of.lowest, labels)
+        yield _share("planted cause has the largest |contribution|", of.largest, labels)
+        yield row("the same by chance", float(np.mean(of.chance)), n=len(of.chance), **labels)
+
+
+def _share(metric: str, values: Sequence[float], labels: Mapping[str, str]) -> dict[str, Any]:
+    found = mean_interval(np.array(values), [str(i) for i in range(len(values))])
+    return row(metric, found.value, n=found.n, low=found.low, high=found.high, **labels)
+
+
+def _bootstrapped(values: np.ndarray) -> tuple[float, float]:
+    """95 % interval of the median."""
+    rng = np.random.default_rng(0)
+    medians = np.median(values[rng.integers(len(values), size=(DRAWS, len(values)))], axis=1)
+    low, high = np.percentile(medians, [2.5, 97.5])
+    return float(low), float(high)
+
+
+if __name__ == "__main__":
+    main()
