@@ -43,7 +43,9 @@ def occlusion(given: Side) -> Attribution:
     of_group = [[group != name for group in given.parts.groups] for name in names]
     every = ~torch.eye(len(given.parts), dtype=torch.bool)
     whole = score(given)
-    without = whole - kept_scores(given, torch.cat([every, torch.tensor(of_group, dtype=torch.bool)]) if names else every)
+    without = whole - kept_scores(
+        given, torch.cat([every, torch.tensor(of_group, dtype=torch.bool)]) if names else every
+    )
     values, groups = without.split([len(every), len(names)])
     return Attribution(
         values=values.numpy().astype(np.float64),

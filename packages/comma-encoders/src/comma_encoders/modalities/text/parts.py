@@ -45,16 +45,17 @@ def parts(value: Sequence[str], config: Config) -> Parts:
         InputError: no text.
     """
     encoded(value, config)
-    places = [(i, j) for i, step in enumerate(value) for j in range(len(words(step)))]
+    steps = [words(step) for step in value]
+    places = [(i, j) for i, step in enumerate(steps) for j in range(len(step))]
 
     def kept(chosen: Bool[Tensor, "variants parts"]) -> Inputs:
-        return collate([without(value, places, row) for row in chosen.tolist()], config)
+        return collate([without(value, steps, row) for row in chosen.tolist()], config)
 
     def faded(encoder: Encoder, gates: Float[Tensor, "variants parts"]) -> Float[Tensor, "variants width"]:
         return encode_faded(encoder, read(value, places, config), gates, config)
 
     return Parts(
-        labels=tuple(words(value[i])[j] for i, j in places),
+        labels=tuple(word for step in steps for word in step),
         groups=tuple(str(i + 1) for i, _ in places),
         grouped="step",
         without=kept,
@@ -62,14 +63,18 @@ def parts(value: Sequence[str], config: Config) -> Parts:
     )
 
 
-def without(value: Sequence[str], places: Sequence[Word], kept: Sequence[bool]) -> tuple[str, ...]:
-    """The steps with only these words; steps that lose none stay as they were written, and those that lose all go."""
-    left: dict[int, list[str]] = {}
-    for (step, place), stays in zip(places, kept, strict=True):
-        if stays:
-            left.setdefault(step, []).append(words(value[step])[place])
-    whole = {step: len(words(value[step])) for step in left}
-    return tuple(value[step] if len(found) == whole[step] else " ".join(found) for step, found in left.items())
+def without(value: Sequence[str], steps: Sequence[Sequence[str]], kept: Sequence[bool]) -> tuple[str, ...]:
+    """The steps with only some of their words.
+
+    Args:
+        value: the steps as they were written; those that lose no word stay so, those that lose all go.
+        steps: their words.
+        kept: which of all words stay.
+    """
+    stays = iter(kept)
+    left = [[word for word, stay in zip(step, stays, strict=False) if stay] for step in steps]
+    pairs = zip(value, steps, left, strict=True)
+    return tuple(told if len(found) == len(step) else " ".join(found) for told, step, found in pairs if found)
 
 
 def read(value: Sequence[str], places: Sequence[Word], config: Config) -> Read:
