@@ -33,7 +33,7 @@ from comma_explorer.explain.checks import deletion, rank_correlation
 from comma_explorer.explain.side import Side, of_model, side
 
 from benchmarks.explain_checks import planted
-from benchmarks.explain_checks.pairs import Pair, formulas, pairs
+from benchmarks.explain_checks.pairs import Pair, pairs
 from benchmarks.results_form import RESULTS, row, write_result
 
 PAIRS = 100
@@ -102,65 +102,62 @@ def _rows(
     name = str(loaded.about.get("run", model))
     for kind in kinds:
         chosen = pairs(data, loaded, part, kind, count)
+        pool = planted.Pool.of([value for pair in chosen for value in pair.values])
         found: dict[tuple[str, str], Found] = {}
         for number, pair in enumerate(chosen):
-            _ask(loaded, others, pair, found, np.random.default_rng([0, number]), _pool(data, chosen))
-            print(f"{name}, {kind}: {number + 1} of {len(chosen)}", file=sys.stderr)
+            for asked in _asked(loaded, others, pair, pool, np.random.default_rng([0, number])):
+                for method in METHODS:
+                    _check(asked, method, found.setdefault((asked.side.modality, method), Found()))
+            print(f"{name}, {'-'.join(kind)}: {number + 1} of {len(chosen)}", file=sys.stderr)
         for (modality, method), of in found.items():
             labels = {"model": name, "part": part, "pair": "-".join(kind), "explained": modality, "method": method}
             yield from _figures(of, labels)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pool:
-    """What is foreign to one pair comes from the others."""
+class Asked:
+    """One value of a pair."""
 
-    elements: tuple[str, ...]
-    precursors: tuple[str, ...]
-
-
-def _pool(_data: ShardSet, chosen: Sequence[Pair]) -> Pool:
-    values = [value for pair in chosen for value in pair.values]
-    elements = {e for m, v in values if m == "structure" for e in planted.of_structure(v)}
-    precursors = {word.strip(planted.EDGES) for m, v in values if m == "text" for word in formulas(v)}
-    return Pool(elements=tuple(sorted(elements)), precursors=tuple(sorted(precursors)))
+    side: Side
+    by_chance: Sequence[Side]
+    """As models with random weights see it."""
+    planted: Side | None
+    """With a foreign part."""
+    place: int
+    """Of that part."""
 
 
-def _ask(  # noqa: PLR0913, PLR0917  the parts of one step
-    model: AlignedModel,
-    others: Sequence[AlignedModel],
-    pair: Pair,
-    found: dict[tuple[str, str], Found],
-    rng: np.random.Generator,
-    pool: Pool,
-) -> None:
-    """All checks of one pair, each side with each method."""
+def _asked(
+    model: AlignedModel, others: Sequence[AlignedModel], pair: Pair, pool: planted.Pool, rng: np.random.Generator
+) -> Iterator[Asked]:
+    """Both values of a pair."""
     for this, other in (pair.values, pair.values[::-1]):
         asked = _side(model, this, other)
-        by_chance = [_of(m, asked, other) for m in others]
-        changed = _planted(this, other, pool, rng)
-        for method in METHODS:
-            of = found.setdefault((this[0], method), Found())
-            values = attribute(asked, method).values
-            _removed(asked, values, of)
-            _compared(values, [attribute(s, method).values for s in by_chance], of)
-            if changed is not None:
-                value, place = changed
-                _ranked(attribute(_side(model, (this[0], value), other), method).values, place, of)
+        changed = _changed(this, other, pool, rng)
+        yield Asked(
+            side=asked,
+            by_chance=[of_model(asked, m, m.encode(other[0], [other[1]])[0]) for m in others],
+            planted=None if changed is None else _side(model, (this[0], changed[0]), other),
+            place=-1 if changed is None else changed[1],
+        )
+
+
+def _check(asked: Asked, method: str, of: Found) -> None:
+    values = attribute(asked.side, method).values
+    _removed(asked.side, values, of)
+    _compared(values, [attribute(other, method).values for other in asked.by_chance], of)
+    if asked.planted is not None:
+        _ranked(attribute(asked.planted, method).values, asked.place, of)
 
 
 def _side(model: AlignedModel, this: tuple[str, Any], other: tuple[str, Any]) -> Side:
     return side(model, this[0], this[1], model.encode(other[0], [other[1]])[0])
 
 
-def _of(model: AlignedModel, asked: Side, other: tuple[str, Any]) -> Side:
-    return of_model(asked, model, model.encode(other[0], [other[1]])[0])
-
-
-def _planted(
-    this: tuple[str, Any], other: tuple[str, Any], pool: Pool, rng: np.random.Generator
+def _changed(
+    this: tuple[str, Any], other: tuple[str, Any], pool: planted.Pool, rng: np.random.Generator
 ) -> tuple[Any, int] | None:
-    """The value with a foreign part, and its place."""
+    """The value with a foreign part, and its place; None for a pair without structure or text."""
     both = dict([this, other])
     if set(both) != {"structure", "text"}:
         return None
@@ -191,7 +188,7 @@ def _ranked(values: np.ndarray, place: int, of: Found) -> None:
     of.chance.append(1 / len(values))
 
 
-def _figures(of: Found, labels: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _figures(of: Found, labels: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     yield _share("top 20 % removed lowers more than chance", of.lower, labels)
     top, chance = np.array(of.drops).T
     yield _share("similarity lost by the top 20 %", top.tolist(), labels)
@@ -206,7 +203,7 @@ def _figures(of: Found, labels: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         yield row("the same by chance", float(np.mean(of.chance)), n=len(of.chance), **labels)
 
 
-def _share(metric: str, values: Sequence[float], labels: Mapping[str, str]) -> dict[str, Any]:
+def _share(metric: str, values: Sequence[float], labels: Mapping[str, Any]) -> dict[str, Any]:
     found = mean_interval(np.array(values), [str(i) for i in range(len(values))])
     return row(metric, found.value, n=found.n, low=found.low, high=found.high, **labels)
 

@@ -1,16 +1,16 @@
 """Which pairs are asked: values of one entry, of formulas that the model never saw."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from comma_data.shards import ShardSet
 from comma_data.split import Split, group_hash, group_of
-from comma_encoders.model import AlignedModel
 from comma_encoders.modalities.text.lexer import words
+from comma_encoders.model import AlignedModel
 from comma_eval.seen import refuse_seen
 
-from benchmarks.explain_checks.planted import named
+from benchmarks.explain_checks.planted import formulas
 
 ATOMS = (3, 100)
 """Fewest and most atoms of a structure: of two nothing can be ranked that is not a matter of course."""
@@ -57,8 +57,3 @@ def fits(modality: str, value: Any) -> bool:
     if modality == "structure":
         return ATOMS[0] <= len(value["numbers"]) <= ATOMS[1] and len(set(value["numbers"].tolist())) > 1
     return modality != "text" or (sum(len(words(step)) for step in value) >= WORDS and bool(formulas(value)))
-
-
-def formulas(text: Sequence[str]) -> list[str]:
-    """The words of a text that are formulas of two elements or more."""
-    return [word for step in text for word in words(step) if len(named(word)) > 1]

@@ -1,6 +1,7 @@
 """Causes that are planted: one atom of a foreign element, one foreign precursor."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,26 @@ def of_text(text: Sequence[str]) -> frozenset[str]:
 def of_structure(structure: Mapping[str, Any]) -> frozenset[str]:
     """The elements of a structure."""
     return frozenset(ELEMENTS[z - 1] for z in structure["numbers"].tolist())
+
+
+def formulas(text: Sequence[str]) -> list[str]:
+    """The words of a text that are formulas of two elements or more."""
+    return [word for step in text for word in words(step) if len(named(word)) > 1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """What is foreign to one pair comes from the others."""
+
+    elements: tuple[str, ...]
+    precursors: tuple[str, ...]
+
+    @classmethod
+    def of(cls, values: Sequence[tuple[str, Any]]) -> "Pool":
+        """What (modality, value) of all pairs hold."""
+        elements = {e for modality, value in values if modality == "structure" for e in of_structure(value)}
+        words_ = {word for modality, value in values if modality == "text" for word in formulas(value)}
+        return cls(elements=tuple(sorted(elements)), precursors=tuple(sorted({w.strip(EDGES) for w in words_})))
 
 
 def in_structure(
