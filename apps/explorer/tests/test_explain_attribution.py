@@ -1,14 +1,25 @@
 """Attributions: completeness, symmetry, and causes that are known by construction."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from comma_encoders.errors import InputError, UsageError
 from comma_encoders.modality import examples, names
 from comma_encoders.model import AlignedModel
-from comma_explorer.explain.attribution import METHODS, TOLERANCE, attribute, gradients, occlusion, summed
+from comma_explorer.explain.attribution import (
+    METHODS,
+    TOLERANCE,
+    attribute,
+    gradients,
+    masking,
+    occlusion,
+    removal,
+    summed,
+)
 from comma_explorer.explain.explanation import Given, as_json, explain
-from comma_explorer.explain.side import kept_scores, score, side
+from comma_explorer.explain.side import gate_scores, kept_scores, score, side
 from torch import nn
 
 methods = pytest.mark.parametrize("method", list(METHODS))
@@ -109,7 +120,7 @@ def test_occlusion_finds_the_one_iron_atom():
         found = (inputs["numbers"] == 26).float()
         return torch.zeros(int(inputs["count"])).index_add(0, inputs["structure"], found)
 
-    values = occlusion(planted_side("structure", crystal, iron)).values
+    values = removal(planted_side("structure", crystal, iron)).values
     assert values.argmax() == 2
     assert values[2] == pytest.approx(1 / np.sqrt(2), abs=1e-6)
     assert np.abs(np.delete(values, 2)).max() < 1e-6
@@ -153,15 +164,38 @@ def test_gradients_find_the_one_word_that_is_heard():
     assert np.sort(values)[-2] < 0.5 * values.max()
 
 
+def test_occlusion_is_the_mean_of_removal_and_masking():
+    asked = random_side("text", PROTOCOL)
+    parts = [removal(asked), masking(asked)]
+    np.testing.assert_allclose(occlusion(asked).values, sum(part.values for part in parts) / 2)
+    assert occlusion(asked).groups["1"] == pytest.approx(sum(part.groups["1"] for part in parts) / 2)
+
+
+def test_masking_is_the_fading_of_one_part():
+    asked = random_side("structure", SALT)
+    gates = torch.ones(1, 8)
+    gates[0, 3] = 0.0
+    assert masking(asked).values[3] == pytest.approx(score(asked) - float(gate_scores(asked, gates)[0]), abs=1e-6)
+
+
+def test_where_parts_cannot_be_faded_they_are_left_out():
+    asked = random_side("text", PROTOCOL)
+    foreign = replace(asked, parts=replace(asked.parts, faded=None))
+    np.testing.assert_allclose(occlusion(foreign).values, removal(foreign).values)
+    for method in (gradients, masking):
+        with pytest.raises(UsageError, match="--method removal"):
+            method(foreign)
+
+
 def test_a_step_counts_as_a_whole_in_occlusion():
     asked = random_side("text", PROTOCOL)
     kept = torch.tensor([[group != "2" for group in asked.parts.groups]])
-    assert occlusion(asked).groups["2"] == pytest.approx(score(asked) - float(kept_scores(asked, kept)[0]), abs=1e-6)
+    assert removal(asked).groups["2"] == pytest.approx(score(asked) - float(kept_scores(asked, kept)[0]), abs=1e-6)
 
 
 def test_what_is_all_there_is_contributes_everything():
     asked = random_side("composition", {"Fe": 1.0})
-    assert occlusion(asked).values.tolist() == pytest.approx([score(asked)], abs=1e-6)
+    assert removal(asked).values.tolist() == pytest.approx([score(asked)], abs=1e-6)
 
 
 def test_both_sides_agree_on_the_similarity_and_it_is_the_models(shipped):
@@ -194,9 +228,9 @@ def test_what_cannot_be_explained_is_refused(shipped, monkeypatch):
     other = torch.zeros(128)
     with pytest.raises(UsageError, match="has no modality 'image'"):
         side(shipped, "image", examples("image", 1)[0], other)
-    with pytest.raises(UsageError, match="occlusion or gradients"):
+    with pytest.raises(UsageError, match="one of occlusion"):
         attribute(side(shipped, "structure", SALT, other), "magic")
-    with pytest.raises(UsageError, match="occlusion or gradients"):
+    with pytest.raises(UsageError, match="one of occlusion"):
         explain(shipped, *[Given(modality="structure", value=SALT, name="a")] * 2, method="magic")
     with pytest.raises(InputError, match="at most 4096"):
         side(shipped, "text", ("word " * 5000,), other)

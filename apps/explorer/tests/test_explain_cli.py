@@ -105,7 +105,7 @@ def test_what_values_are_can_be_said(files):
         (["nothing.cif", "BaTiO3", "--as", "structure", "--as", "composition"], "no such file"),
         (["BaTiO3", "MgO", "--as", "composition"], "--as for both"),
         (["BaTiO3", "MgO", "--as", "strukture", "--as", "composition"], "Did you mean 'structure'"),
-        (["BaTiO3", "MgO", "--method", "magic"], "occlusion or gradients"),
+        (["BaTiO3", "MgO", "--method", "magic"], "one of occlusion"),
         (["BaTiO3", "MgO", "--model", "nowhere"], "no model in nowhere"),
         (["--id", "batio3", "--pair", "structure-text"], "needs --id"),
         (["--id", "batio3", "--data", "nowhere", "--pair", "structure-text"], "no data set at nowhere"),

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from comma_encoders.errors import UsageError
 from comma_encoders.modality import examples, get, names
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -165,8 +164,9 @@ def test_fields_cover_the_square_in_the_middle():
     assert extent.max(axis=0).tolist() == [56, 74, 64, 82]
 
 
-def test_words_of_a_foreign_encoder_cannot_be_faded(tmp_path):
-    encoder, parts, _ = made("text", {}, LONG)
-    encoder.tokens = torch.nn.Identity()
-    with pytest.raises(UsageError, match="occlusion"):
-        parts.faded(encoder, torch.ones(1, len(parts)))
+def test_words_of_a_foreign_encoder_can_only_be_left_out(tmp_path, monkeypatch):
+    from comma_encoders.modalities.text import parts as text
+
+    monkeypatch.setattr(text, "encoded", lambda *_: [])
+    found = get("text").parts(LONG, get("text").Config(pretrained="some/encoder"))
+    assert found.faded is None

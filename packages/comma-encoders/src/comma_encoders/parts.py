@@ -28,13 +28,14 @@ class Parts:
     Every row has to keep a part. Left out is what a real value may lack: an atom is a vacancy, a word was not written,
     a stretch of a pattern was not measured; a field of a picture, which cannot be missing, has the picture's mean.
     """
-    faded: Callable[[Any, Float[Tensor, "variants parts"]], Float[Tensor, "variants width"]]
+    faded: Callable[[Any, Float[Tensor, "variants parts"]], Float[Tensor, "variants width"]] | None
     """(encoder, gates) -> what the encoder makes of the value where part i goes in as
 
         neutral + gate[i] * (part i - neutral)
 
     in the first layer that tells parts apart. All gates 1 is the value itself; at 0 nothing is told of a part but
-    that it is there. Differentiable in the gates, so that integrated gradients are those of the gates.
+    that it is there. Differentiable in the gates, so that integrated gradients are those of the gates. None where the
+    encoder is foreign and has no such layer of ours.
     """
     extent: Float[np.ndarray, "parts bounds"] | None = None
     """Where a part lies in the value: (top, left, bottom, right) in pixels, or (from, to) in degrees."""

@@ -7,10 +7,10 @@ from types import MappingProxyType
 import numpy as np
 import torch
 from comma_encoders.errors import UsageError
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from comma_explorer.explain.side import Side, gate_gradients, kept_scores, score
+from comma_explorer.explain.side import Side, gate_gradients, gate_scores, kept_scores, score
 
 TOLERANCE = 1e-3
 """What the sum of integrated gradients may lack of the whole difference; steps are doubled until it is reached."""
@@ -33,19 +33,51 @@ class Attribution:
     """What they lack of that."""
 
 
-def occlusion(given: Side) -> Attribution:
+def removal(given: Side) -> Attribution:
     """The similarity without a part, taken from that of the whole (Zeiler and Fergus 2014, arXiv:1311.2901).
 
     So for groups: what is lost without all parts of a group, which is not the sum of what each is worth. A part, or a
     group, that is all there is contributes the whole similarity.
     """
+    return _lost(given, lambda kept: kept_scores(given, kept))
+
+
+def masking(given: Side) -> Attribution:
+    """As `removal`, but a part stays where it is and turns neutral: nobody knows which element, which word.
+
+    Raises:
+        UsageError: parts that cannot be faded.
+    """
+    return _lost(given, lambda kept: gate_scores(given, kept.float()))
+
+
+def occlusion(given: Side) -> Attribution:
+    """The mean of `removal` and `masking`; where parts cannot be faded, `removal` alone.
+
+    A vacancy also disturbs the geometry, whatever the element was, and so says something of the architecture; masking
+    says nothing of the place. `explain-checks.json` has each of the two, and both.
+    """
+    return removal(given) if given.parts.faded is None else mean(removal(given), masking(given))
+
+
+def mean(a: Attribution, b: Attribution) -> Attribution:
+    """The mean of two attributions of the same value."""
+    return Attribution(
+        values=(a.values + b.values) / 2,
+        groups={name: (value + b.groups[name]) / 2 for name, value in a.groups.items()},
+        similarity=a.similarity,
+        baseline=None,
+        gap=None,
+    )
+
+
+def _lost(given: Side, scores: Callable[[Bool[Tensor, "variants parts"]], Float[Tensor, " variants"]]) -> Attribution:
+    """What the similarity loses with each part, and with each group."""
     names = list(dict.fromkeys(given.parts.groups))
-    of_group = [[group != name for group in given.parts.groups] for name in names]
+    of_group = torch.tensor([[group != name for group in given.parts.groups] for name in names], dtype=torch.bool)
     every = ~torch.eye(len(given.parts), dtype=torch.bool)
     whole = score(given)
-    without = whole - kept_scores(
-        given, torch.cat([every, torch.tensor(of_group, dtype=torch.bool)]) if names else every
-    )
+    without = whole - scores(torch.cat([every, of_group]) if names else every)
     values, groups = without.split([len(every), len(names)])
     return Attribution(
         values=values.numpy().astype(np.float64),
@@ -62,6 +94,9 @@ def gradients(given: Side) -> Attribution:
     The integral over the embeddings of a part, summed over their channels, is that over the part's gate. Contributions
     sum to the similarity minus that of the faded value (completeness) within `TOLERANCE`; a group's is the sum of its
     parts'. Gauss-Legendre nodes, doubled from 16 up to 512; `gap` says what is lacking even so.
+
+    Raises:
+        UsageError: parts that cannot be faded.
     """
     ends, _ = gate_gradients(given, torch.tensor([[0.0], [1.0]]).expand(-1, len(given.parts)).contiguous())
     baseline, whole = ends.tolist()
@@ -94,7 +129,7 @@ def _integrated(given: Side, steps: int) -> Float[np.ndarray, " parts"]:
 
 
 METHODS: Mapping[str, Callable[[Side], Attribution]] = MappingProxyType(
-    {"occlusion": occlusion, "gradients": gradients}
+    {"occlusion": occlusion, "removal": removal, "masking": masking, "gradients": gradients}
 )
 
 
@@ -102,8 +137,17 @@ def attribute(given: Side, method: str) -> Attribution:
     """Contributions by one of `METHODS`.
 
     Raises:
-        UsageError: another method.
+        UsageError: another method, or parts that cannot be faded as the method needs.
+    """
+    check_method(method)
+    return METHODS[method](given)
+
+
+def check_method(method: str) -> None:
+    """Refuse what is none of `METHODS`.
+
+    Raises:
+        UsageError: with those that there are.
     """
     if method not in METHODS:
-        raise UsageError(f"unknown method {method!r}; it has to be {' or '.join(METHODS)}")
-    return METHODS[method](given)
+        raise UsageError(f"unknown method {method!r}; it has to be one of {', '.join(METHODS)}")

@@ -25,7 +25,9 @@ def explain(
     sample_id: Annotated[str | None, typer.Option("--id", help="Take both values from this entry of --data.")] = None,
     data: Annotated[Path | None, typer.Option(help="Data set of --id.")] = None,
     pair: Annotated[str | None, typer.Option(help="Which two modalities of --id, e.g. structure-text.")] = None,
-    method: Annotated[str, typer.Option(help="occlusion or gradients.")] = "occlusion",
+    method: Annotated[
+        str, typer.Option(help="occlusion, gradients, or one half of occlusion: removal, masking.")
+    ] = "occlusion",
     out: Annotated[Path | None, typer.Option(help="Write a page here, .html.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all contributions and checks as JSON.")] = False,
     seed: Annotated[int, typer.Option(help="Of random removals and random weights.")] = 0,

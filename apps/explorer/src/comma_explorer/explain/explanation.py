@@ -6,19 +6,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from comma_encoders.errors import UsageError
 from comma_encoders.model import AlignedModel
 from comma_eval.untrained import untrained
 from jaxtyping import Float
 
-from comma_explorer.explain.attribution import METHODS, Attribution, attribute
+from comma_explorer.explain.attribution import Attribution, attribute, check_method
 from comma_explorer.explain.checks import Deletion, deletion, rank_correlation
 from comma_explorer.explain.side import of_model, side
 
 SEEDS = 3
 """Models with random weights that the attribution is compared with."""
 DEFAULT = "occlusion"
-"""The method that does better in `explain-checks.json`."""
+"""See `explain-checks.json` for what it does beside the others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +71,7 @@ def explain(  # noqa: PLR0913  a pair, and what is asked of it
         model: whose similarity is meant.
         a: one value.
         b: the other; of any modality, also the same.
-        method: `occlusion` or `gradients`.
+        method: one of `attribution.METHODS`.
         name: of the model, for people.
         seed: of the random removals and the random weights.
 
@@ -80,8 +79,7 @@ def explain(  # noqa: PLR0913  a pair, and what is asked of it
         UsageError: a modality that the model lacks, or another method.
         InputError: a value that cannot be encoded.
     """
-    if method not in METHODS:
-        raise UsageError(f"unknown method {method!r}; it has to be {' or '.join(METHODS)}")
+    check_method(method)
     others = [untrained(model, seed + i).to(model.device).eval() for i in range(SEEDS)]
     pairs = ((a, b), (b, a))
     first, second = (_side(model, others, this, other, method, seed) for this, other in pairs)

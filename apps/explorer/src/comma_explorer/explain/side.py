@@ -84,21 +84,46 @@ def kept_scores(given: Side, kept: Bool[Tensor, "variants parts"]) -> Float[Tens
     return scores
 
 
+def gate_scores(given: Side, gates: Float[Tensor, "variants parts"]) -> Float[Tensor, " variants"]:
+    """Similarities of variants of the value whose parts are faded.
+
+    Raises:
+        UsageError: parts that cannot be faded.
+    """
+    scores = torch.zeros(len(gates))
+    with torch.no_grad(), evaluating(given.model):
+        for rows in _chunks(torch.arange(len(gates)), given):
+            scores[rows] = _faded(given, gates[rows].to(given.model.device)).float().cpu()
+    return scores
+
+
 def gate_gradients(
     given: Side, gates: Float[Tensor, "variants parts"]
 ) -> tuple[Float[Tensor, " variants"], Float[Tensor, "variants parts"]]:
-    """Similarities of faded variants of the value, and their derivatives by each gate."""
+    """Similarities of faded variants of the value, and their derivatives by each gate.
+
+    Raises:
+        UsageError: parts that cannot be faded.
+    """
     scores, gradients = torch.zeros(len(gates)), torch.zeros_like(gates)
     with torch.enable_grad(), evaluating(given.model):
-        encoder = given.model.encoders[given.modality]
-        other = given.other.clone()  # it was made in inference mode, which keeps nothing for gradients
         for rows in _chunks(torch.arange(len(gates)), given):
             asked = gates[rows].to(given.model.device).requires_grad_()
-            z = given.model.placed(given.modality, given.parts.faded(encoder, asked))
-            similar = z @ other.to(z)
+            similar = _faded(given, asked)
             (slope,) = torch.autograd.grad(similar.sum(), asked)
             scores[rows], gradients[rows] = similar.detach().float().cpu(), slope.float().cpu()
     return scores, gradients
+
+
+def _faded(given: Side, gates: Float[Tensor, "variants parts"]) -> Float[Tensor, " variants"]:
+    if given.parts.faded is None:
+        raise UsageError(
+            f"the parts of this {given.modality} encoder cannot be faded, only left out. Remedy: --method removal"
+        )
+    z = given.model.placed(given.modality, given.parts.faded(given.model.encoders[given.modality], gates))
+    # it was made in inference mode, which keeps nothing for gradients
+    similar: Tensor = z @ given.other.clone().to(z)
+    return similar
 
 
 def _chunks(rows: Tensor, given: Side) -> Iterator[Tensor]:

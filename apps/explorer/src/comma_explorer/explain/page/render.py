@@ -33,6 +33,30 @@ HEADINGS = {
 """Modality -> heading; others stand under their own name."""
 
 
+_LEFT_OUT = (
+    "an atom becomes a vacancy, a word was not written, a stretch of the pattern was not measured, a field of the "
+    "picture has its mean, the other elements keep their proportions"
+)
+HOW: Mapping[str, str] = MappingProxyType(
+    {
+        "occlusion": (
+            "Method: occlusion. A contribution is what the similarity loses without the part: the mean of leaving it "
+            f"out ({_LEFT_OUT}) and of masking it (it stays where it is, and nobody knows what it is)."
+        ),
+        "removal": f"Method: removal. A contribution is what the similarity loses without the part: {_LEFT_OUT}.",
+        "masking": (
+            "Method: masking. A contribution is what the similarity loses when the part stays where it is, and nobody "
+            "knows what it is: the mean of all species, of all symbols, no peaks, the mean of the picture."
+        ),
+        "gradients": (
+            "Method: integrated gradients from a value of which all parts are masked. Contributions add up to the "
+            "similarity less that of the masked value."
+        ),
+    }
+)
+"""Method -> what a contribution means."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bar:
     """One line of a list of contributions."""
@@ -80,7 +104,11 @@ def page(explanation: Explanation) -> str:
 def fragment(explanation: Explanation) -> Markup:
     """The explanation as part of a page that has `STYLE`, the style sheet of comma-data's pages, and `SCRIPT`."""
     views = [_view(found) for found in explanation.sides]
-    made = _environment().get_template("fragment.html").render(explanation=explanation, views=views)
+    made = (
+        _environment()
+        .get_template("fragment.html")
+        .render(explanation=explanation, views=views, how=HOW[explanation.method])
+    )
     return Markup(made)  # noqa: S704  the template escapes what it is given
 
 

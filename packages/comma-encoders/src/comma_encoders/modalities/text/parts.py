@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from comma_encoders import elements
-from comma_encoders.errors import UsageError
 from comma_encoders.modalities.text.buckets import blocks
 from comma_encoders.modalities.text.config import Config
 from comma_encoders.modalities.text.encoder import Encoder, Tokens
@@ -39,7 +39,8 @@ def parts(value: Sequence[str], config: Config) -> Parts:
     """The words, grouped by step: what stands between white space.
 
     A word that is left out was not written. One that is faded turns into the mean of all symbols, without a number; its
-    place stays. Words beyond `max_steps` are parts that add nothing.
+    place stays. Words beyond `max_steps` are parts that add nothing. Words of a pretrained encoder can only be left
+    out.
 
     Raises:
         InputError: no text.
@@ -59,7 +60,7 @@ def parts(value: Sequence[str], config: Config) -> Parts:
         groups=tuple(str(i + 1) for i, _ in places),
         grouped="step",
         without=kept,
-        faded=faded,
+        faded=None if config.pretrained else faded,
     )
 
 
@@ -100,16 +101,8 @@ def read(value: Sequence[str], places: Sequence[Word], config: Config) -> Read:
 def encode_faded(
     encoder: Encoder, of: Read, gates: Float[Tensor, "variants parts"], config: Config
 ) -> Float[Tensor, "variants width"]:
-    """What the encoder makes of a protocol, once for each row of gates.
-
-    Raises:
-        UsageError: the tokens are those of a pretrained encoder.
-    """
-    tokens = encoder.tokens
-    if not isinstance(tokens, Tokens):
-        raise UsageError(
-            "text: words cannot be faded in a pretrained encoder, only left out; take occlusion in place of gradients"
-        )
+    """What the encoder makes of a protocol, once for each row of gates."""
+    tokens = cast("Tokens", encoder.tokens)
     count, device = len(gates), gates.device
     names = [[(i, j) for j in range(len(of.steps))] for i in range(count)]
     inputs = {k: t.to(device) for k, t in tensors([of.steps] * count, names, config).items()}
