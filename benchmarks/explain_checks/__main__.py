@@ -40,6 +40,8 @@ from benchmarks.explain_checks.pairs import Pair, pairs
 from benchmarks.results_form import RESULTS, row, write_result
 
 PAIRS = 100
+OTHERS = 40
+"""Pairs with a micrograph or a pattern."""
 SMOKE = 4
 SHARE = 0.2
 COSTS = 0.02
@@ -78,14 +80,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     part = "validation" if asked.smoke else asked.part
     rows = list(_rows(asked.model, asked.data, part, (("structure", "text"),), count))
     if asked.demo:
-        rows += _rows(asked.demo, asked.demo_data, part, DEMO, count)
+        rows += _rows(asked.demo, asked.demo_data, part, DEMO, min(count, OTHERS))
     if part != "test":
         print(*rows, sep="\n")
         return
     path = write_result(
         "explain-checks",
         what=(
-            f"Attributions of the similarity of pairs, values of one entry, one a formula, at most {PAIRS} formulas of "
+            "Attributions of the similarity of pairs, values of one entry, one a formula, of "
+            f"{PAIRS} formulas (with micrographs and patterns {OTHERS}), the first by hash, in "
             "the fold that the model was trained without: whether removing the 20 % of the parts that contribute most "
             "lowers it more than random removals; rank correlation of |contribution| with models of random weights "
             "(median, interval by bootstrap over pairs); how often a planted foreign atom or precursor ranks first"
@@ -161,10 +164,10 @@ def _check(asked: Asked, found: Sequence[Found]) -> None:
 
 
 def _every(given: Side) -> list[np.ndarray]:
-    """Contributions by all methods, in their order; what occlusion is the mean of is worked out once."""
+    """Contributions by all methods, in their order; what occlusion is made of is worked out once."""
     parts = {name: METHODS[name](given) for name in ("removal", "masking", "gradients")}
-    made = {**parts, "occlusion": mean(parts["removal"], parts["masking"])}
-    return [made[name].values for name in METHODS]
+    both = mean(parts["removal"], parts["masking"]) if given.parts.disturbs else parts["removal"]
+    return [({**parts, "occlusion": both})[name].values for name in METHODS]
 
 
 def _side(model: AlignedModel, this: tuple[str, Any], other: tuple[str, Any]) -> Side:

@@ -40,6 +40,9 @@ class Parts:
     extent: Float[np.ndarray, "parts bounds"] | None = None
     """Where a part lies in the value: (top, left, bottom, right) in pixels, or (from, to) in degrees."""
 
+    disturbs: bool = False
+    """Whether leaving a part out also changes the surroundings of the others, as a vacancy does."""
+
     def __len__(self) -> int:
         """How many parts there are."""
         return len(self.labels)

@@ -52,12 +52,15 @@ def masking(given: Side) -> Attribution:
 
 
 def occlusion(given: Side) -> Attribution:
-    """The mean of `removal` and `masking`; where parts cannot be faded, `removal` alone.
+    """`removal`; where that also disturbs the surroundings of other parts, the mean of it and `masking`.
 
-    A vacancy also disturbs the geometry, whatever the element was, and so says something of the architecture; masking
-    says nothing of the place. `explain-checks.json` has each of the two, and both.
+    A vacancy changes the geometry whatever the element was, so that its effect in part shows the architecture; masking
+    keeps the geometry, and asks for the element alone. Words, fields, stretches and elements need no such help:
+    `explain-checks.json` has each of the two by itself.
     """
-    return removal(given) if given.parts.faded is None else mean(removal(given), masking(given))
+    left_out = removal(given)
+    both = given.parts.disturbs and given.parts.faded is not None
+    return mean(left_out, masking(given)) if both else left_out
 
 
 def mean(a: Attribution, b: Attribution) -> Attribution:

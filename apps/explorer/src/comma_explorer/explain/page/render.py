@@ -40,8 +40,8 @@ _LEFT_OUT = (
 HOW: Mapping[str, str] = MappingProxyType(
     {
         "occlusion": (
-            "Method: occlusion. A contribution is what the similarity loses without the part: the mean of leaving it "
-            f"out ({_LEFT_OUT}) and of masking it (it stays where it is, and nobody knows what it is)."
+            f"Method: occlusion. A contribution is what the similarity loses without the part: {_LEFT_OUT}. For atoms "
+            "it is the mean of that and of what is lost when the atom stays in its place and its element is not told."
         ),
         "removal": f"Method: removal. A contribution is what the similarity loses without the part: {_LEFT_OUT}.",
         "masking": (

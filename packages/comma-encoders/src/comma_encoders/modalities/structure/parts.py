@@ -36,7 +36,7 @@ def parts(value: Any, config: Config) -> Parts:
         inputs = {k: t.to(gates.device) for k, t in collate([value] * len(gates), config).items()}
         return encode_faded(encoder, inputs, gates)
 
-    return Parts(labels=symbols, groups=symbols, grouped="species", without=kept, faded=faded)
+    return Parts(labels=symbols, groups=symbols, grouped="species", without=kept, faded=faded, disturbs=True)
 
 
 def without(value: Mapping[str, Any], gone: Bool[np.ndarray, " atoms"]) -> dict[str, Any]:
