@@ -36,11 +36,11 @@ from comma_explorer.explain.checks import deletion, rank_correlation
 from comma_explorer.explain.side import Side, of_model, score, side
 
 from benchmarks.explain_checks import planted
-from benchmarks.explain_checks.pairs import Pair, pairs
+from benchmarks.explain_checks.pairs import ATOMS, Pair, pairs
 from benchmarks.results_form import RESULTS, row, write_result
 
 PAIRS = 100
-OTHERS = 40
+OTHERS = 30
 """Pairs with a micrograph or a pattern."""
 SMOKE = 4
 SHARE = 0.2
@@ -78,24 +78,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     start, count = time.monotonic(), SMOKE if asked.smoke else PAIRS
     part = "validation" if asked.smoke else asked.part
-    rows = list(_rows(asked.model, asked.data, part, (("structure", "text"),), count))
-    if asked.demo:
-        rows += _rows(asked.demo, asked.demo_data, part, DEMO, min(count, OTHERS))
+    parts = [(asked.model, asked.data, (("structure", "text"),), count)]
+    parts += [(asked.demo, asked.demo_data, (kind,), min(count, OTHERS)) for kind in DEMO if asked.demo]
+    rows: list[dict[str, Any]] = []
+    for model, data, kinds, most in parts:
+        rows += _rows(model, data, part, kinds, most)
+        if part == "test":  # after each part, so that an interruption loses no more than one
+            _write(rows, time.monotonic() - start)
     if part != "test":
         print(*rows, sep="\n")
-        return
+
+
+def _write(rows: Sequence[dict[str, Any]], seconds: float) -> None:
     path = write_result(
         "explain-checks",
         what=(
-            "Attributions of the similarity of pairs, values of one entry, one a formula, of "
-            f"{PAIRS} formulas (with micrographs and patterns {OTHERS}), the first by hash, in "
-            "the fold that the model was trained without: whether removing the 20 % of the parts that contribute most "
-            "lowers it more than random removals; rank correlation of |contribution| with models of random weights "
-            "(median, interval by bootstrap over pairs); how often a planted foreign atom or precursor ranks first"
+            "Attributions of the similarity of pairs: values of one entry, one a formula, of the fold that the model "
+            f"was trained without, the first {PAIRS} formulas by hash ({OTHERS} with micrographs and patterns; "
+            f"structures of {ATOMS[0]} to {ATOMS[1]} atoms): whether removing the 20 % of the parts that contribute "
+            "most lowers the similarity more than random removals; rank correlation of |contribution| with models of "
+            "random weights (median, interval by bootstrap over pairs); how often a planted foreign atom or precursor "
+            "ranks first"
         ),
         command="python -m benchmarks.explain_checks data/materials-project --demo runs/demo --demo-data data/textbook",
         rows=rows,
-        seconds=time.monotonic() - start,
+        seconds=seconds,
         folder=RESULTS,
     )
     print(f"wrote {path}", file=sys.stderr)

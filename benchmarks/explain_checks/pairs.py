@@ -12,8 +12,8 @@ from comma_eval.seen import refuse_seen
 
 from benchmarks.explain_checks.planted import formulas
 
-ATOMS = (3, 100)
-"""Fewest and most atoms of a structure: of two nothing can be ranked that is not a matter of course."""
+ATOMS = (3, 40)
+"""Fewest and most atoms of a structure: of two, little can be ranked; and all has to be asked in minutes."""
 WORDS = 8
 """Fewest words of a text."""
 
