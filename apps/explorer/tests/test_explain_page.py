@@ -150,6 +150,7 @@ def test_shades_are_strongest_for_the_largest():
 def test_numbers_are_written_with_their_sign():
     assert (signed(0.5), signed(-0.5), signed(-0.0001)) == ("+0.500", "−0.500", "0.000")
     assert correlations((0.123, None, -0.4)) == "+0.12, not defined, −0.40"
+    assert "fewer than three" in correlations((None, None))
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from comma_explorer.explain.page.shade import Shade
 
-WIDTH, HEIGHT, BASE = 620.0, 250.0, 210.0
+WIDTH, HEIGHT, BASE = 440.0, 230.0, 190.0
 """Of the pattern, and where its axis is."""
 MARGIN = 14.0
 POINTS = 1200
@@ -64,7 +64,7 @@ def pattern(value: RawPattern, extent: Float[np.ndarray, "parts 2"], shades: Seq
     root = np.sqrt(np.clip(intensity, 0, None))
     heights = BASE - root / max(float(root.max(initial=0.0)), 1e-12) * (BASE - 12)
     points = " ".join(f"{x(a):.1f},{h:.1f}" for a, h in zip(angle, heights, strict=True))
-    marks = [text(label(tick), x(tick), BASE + 17) for tick in ticks(low, high, 8)]
+    marks = [text(label(tick), x(tick), BASE + 17) for tick in ticks(low, high, 6)]
     axis = element("line", x1=MARGIN, x2=WIDTH - MARGIN, y1=BASE, y2=BASE, class_="axis")
     title = text("2θ in degrees", WIDTH / 2, HEIGHT - 4, class_="title")
     line = element("polyline", points=points, class_="line")

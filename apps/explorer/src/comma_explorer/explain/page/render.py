@@ -191,7 +191,9 @@ def _part(found: Explained, place: int) -> str:
 
 
 def correlations(found: tuple[float | None, ...]) -> str:
-    """`+0.12, -0.05, not defined`."""
+    """`+0.12, -0.05, not defined`, with the reason where none is defined."""
+    if all(value is None for value in found):
+        return "not defined, since fewer than three sizes differ"
     return ", ".join("not defined" if value is None else f"{value:+.2f}".replace("-", "\u2212") for value in found)
 
 
