@@ -135,9 +135,9 @@ def test_wrong_entries_end_with_code_2(data, sample_id, pair, message):
 
 
 def test_a_modality_that_the_model_lacks_ends_with_code_2(tmp_path):
-    from PIL import Image
+    from comma_data.export import png
 
-    Image.fromarray(np.eye(16, dtype=np.uint8) * 255).save(tmp_path / "m.png")
+    (tmp_path / "m.png").write_bytes(png.encode(np.eye(16, dtype=np.uint8) * 255))
     result = run(tmp_path / "m.png", "BaTiO3")
     assert result.exception.exit_code == 2
     assert "no modality 'image'" in str(result.exception)
