@@ -216,3 +216,24 @@ def test_without_scripts_the_crystal_stands_there(tmp_path, chromium):
     assert boxes
     assert all(box["width"] > 4 for box in boxes)
     context.close()
+
+
+def test_a_molecule_has_no_cell_to_draw():
+    water = {
+        "numbers": np.array([8, 1, 1]),
+        "positions": np.array([(0.0, 0.0, 0.0), (0.96, 0.0, 0.0), (-0.24, 0.93, 0.0)]),
+        "cell": np.zeros((3, 3)),
+        "periodic": np.zeros(3, dtype=bool),
+    }
+    symbols = ("O", "H", "H")
+    found = explained("structure", water, symbols, groups=symbols)
+    html = fragment(Explanation(model="m", method="removal", similarity=0.5, sides=(found, found)))
+    assert html.count("<circle") == 6
+    assert 'class="edge"' not in html
+
+
+def test_every_method_is_put_into_words():
+    from comma_explorer.explain.attribution import METHODS
+    from comma_explorer.explain.page.render import HOW
+
+    assert HOW.keys() == METHODS.keys()
