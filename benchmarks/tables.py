@@ -180,6 +180,25 @@ def searches(rows: Sequence[Row]) -> Iterator[Cells]:
         yield (vectors, search, *figures, recall, number(found["build seconds"]), number(found["MiB"]))
 
 
+def explanations(rows: Sequence[Row]) -> Iterator[Cells]:
+    """A line for each side of a pair and method; what was asked of no pair stays empty."""
+    shown = {
+        "top 20 % removed lowers more than chance": "removing the top 20 % lowers more than chance",
+        "similarity lost by the top 20 %": "similarity lost so",
+        "similarity lost by a random 20 %": "at random",
+        "rank correlation with random weights, median": "rank correlation with random weights",
+        "planted cause has the lowest contribution": "planted cause is lowest",
+        "the same, of causes that cost 0.02": "of plants that cost 0.02",
+    }
+    yield ("pair", "explained", "method", "pairs", *shown.values())
+    lines: dict[tuple[str, str, str], dict[str, Row]] = {}
+    for row in rows:
+        lines.setdefault((row["pair"], row["explained"], row["method"]), {})[row["metric"]] = row
+    for labels, found in lines.items():
+        figures = (interval(found[metric]) if metric in found else "" for metric in shown)
+        yield (*labels, number(max(row["n"] for row in found.values())), *figures)
+
+
 TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "materials-project-first": retrieval,
     "data-build": builds,
@@ -192,6 +211,7 @@ TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "bench": ratios,
     "textbook-crystals": crystals,
     "comma-small": probes,
+    "explain-checks": explanations,
     "search": searches,
 }
 

@@ -50,6 +50,9 @@ class Elements(nn.Module):
 
     def forward(self, amounts: Float[Tensor, "values 118"]) -> Float[Tensor, "values width"]:
         """Encode; only ratios count."""
-        seen = features(amounts)
+        return self.read(features(amounts))
+
+    def read(self, seen: Float[Tensor, "values features"]) -> Float[Tensor, "values width"]:
+        """Encode what `features` gave."""
         out: Tensor = self.linear(seen) + self.network(seen)
         return out

@@ -64,6 +64,9 @@ class Modality:
     random, runs the encoder, and gives a loss for each thing that is predicted; a trainer sums them. All chance comes
     from `rng`, a generator of the CPU. Its parameters are the prediction heads alone, never the encoder's.
     """
+    parts: Callable[..., Any] | None = None
+    """(raw value, config) -> `comma_encoders.parts.Parts`: what of a value can be left out or faded, for attributions;
+    None where a value has no parts."""
 
 
 def lazy(package: str, target: str) -> Callable[..., Any]:

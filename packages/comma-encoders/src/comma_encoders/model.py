@@ -97,7 +97,10 @@ class AlignedModel(nn.Module):
 
     def project(self, modality: str, inputs: Inputs) -> Float[Tensor, "values dim"]:
         """Unit vectors of what a modality's `collate` made; in float32 even where the rest runs in bf16."""
-        h = self.encoders[modality](inputs)
+        return self.placed(modality, self.encoders[modality](inputs))
+
+    def placed(self, modality: str, h: Float[Tensor, "values width"]) -> Float[Tensor, "values dim"]:
+        """Unit vectors of what a modality's encoder gave."""
         z = self.heads[SHARED](self.heads[modality](h)) if self.shared_head else self.heads[modality](h)
         return functional.normalize(z.to(torch.promote_types(z.dtype, torch.float32)), dim=-1)
 

@@ -35,6 +35,8 @@ class Atoms:
     """(m, 3), Å."""
     nearest: np.ndarray
     """(m,), Å: distance to the nearest atom of the repeating structure."""
+    place: np.ndarray
+    """(m,): which atom of the structure each of them is."""
 
 
 def picture(structure: RawStructure) -> Markup:
@@ -44,9 +46,9 @@ def picture(structure: RawStructure) -> Markup:
     """
     atoms = shown_atoms(structure)
     cell = np.asarray(structure["cell"], dtype=float)
-    view = _view(cell)
+    axes = view(cell)
     corners = np.array([np.array(c) @ cell for c in product((0, 1), repeat=3)])
-    seen, frame = atoms.positions @ view, corners @ view
+    seen, frame = atoms.positions @ axes, corners @ axes
     scale, middle = _fit(np.vstack([seen, frame if np.any(cell) else seen]))
     seen, frame = (_placed(points, scale, middle) for points in (seen, frame))
     items = _edges(frame, cell) + _bonds(atoms, seen) + _balls(atoms, seen, scale)
@@ -72,7 +74,7 @@ def shown_atoms(structure: RawStructure) -> Atoms:
     kept = sorted(made, key=lambda item: item[1].sum())[:MOST]
     rows = [i for i, _ in kept]
     moved = positions[rows] + np.array([c for _, c in kept]) @ cell
-    return Atoms(numbers=numbers[rows], positions=moved, nearest=nearest[rows])
+    return Atoms(numbers=numbers[rows], positions=moved, nearest=nearest[rows], place=np.array(rows))
 
 
 def _nearest(positions: np.ndarray, cell: np.ndarray, repeats: np.ndarray) -> np.ndarray:
@@ -86,8 +88,8 @@ def _nearest(positions: np.ndarray, cell: np.ndarray, repeats: np.ndarray) -> np
     return nearest
 
 
-def _view(cell: np.ndarray) -> np.ndarray:
-    """(3, 3): Cartesian to right, up, towards the eye."""
+def view(cell: np.ndarray) -> np.ndarray:
+    """(3, 3): Cartesian to right, up, towards the eye; the cell from its front, slightly from above, c upwards."""
     rows = [*cell[[2, 0, 1]], *np.eye(3)[[2, 0, 1]]]
     frame: list[np.ndarray] = []
     for row in rows:
@@ -113,26 +115,33 @@ def _placed(points: np.ndarray, scale: float, middle: np.ndarray) -> np.ndarray:
     return np.column_stack([(points[:, :2] - middle) * [scale, -scale] + SIZE / 2, points[:, 2]])
 
 
-def _edges(corners: np.ndarray, cell: np.ndarray) -> list[tuple[float, Markup]]:
-    """The twelve edges of the cell, or as many as there are."""
+def cell_edges(cell: np.ndarray) -> list[tuple[int, int]]:
+    """The twelve edges of the cell, or as many as there are, as places among its corners (0, 0, 0), (0, 0, 1), ..."""
     ends = list(product((0, 1), repeat=3))
     there = np.any(cell != 0, axis=1)
-    pairs = [
-        (i, j, k)
+    return [
+        (i, j)
         for k in range(3)
         for i, a in enumerate(ends)
         for j, b in enumerate(ends)
         if there[k] and b[k] - a[k] == 1 and sum(np.abs(np.subtract(a, b))) == 1 and not np.any(~there & a)
     ]
-    return [(_middle(corners[[i, j]]), _line(corners[i], corners[j], class_="edge")) for i, j, _ in pairs]
+
+
+def _edges(corners: np.ndarray, cell: np.ndarray) -> list[tuple[float, Markup]]:
+    return [(_middle(corners[[i, j]]), _line(corners[i], corners[j], class_="edge")) for i, j in cell_edges(cell)]
+
+
+def bonded(atoms: Atoms) -> np.ndarray:
+    """(b, 2): atoms that are connected."""
+    distances = np.linalg.norm(atoms.positions[:, None] - atoms.positions[None], axis=2)
+    reach = CLOSE * (atoms.nearest[:, None] + atoms.nearest[None]) / 2
+    return np.argwhere(np.triu((distances <= reach) & (distances > 1e-6), k=1))
 
 
 def _bonds(atoms: Atoms, seen: np.ndarray) -> list[tuple[float, Markup]]:
-    distances = np.linalg.norm(atoms.positions[:, None] - atoms.positions[None], axis=2)
-    reach = CLOSE * (atoms.nearest[:, None] + atoms.nearest[None]) / 2
-    first, second = np.nonzero(np.triu((distances <= reach) & (distances > 1e-6), k=1))
     bonds = []
-    for i, j in zip(first, second, strict=True):
+    for i, j in bonded(atoms):
         middle = (seen[i] + seen[j]) / 2
         for end in (i, j):
             stroke = colour(_symbol(atoms.numbers[end]))

@@ -12,5 +12,6 @@ MODALITY = Modality(
     augment=lazy(__name__, "augment:augment"),
     collate=lazy(__name__, "elements:collate"),
     Encoder=lazy(__name__, "encoder:Encoder"),
+    parts=lazy(__name__, "parts:parts"),
     # no Pretext: a formula is too short to hide a part of it and have that follow from the rest
 )

@@ -31,8 +31,14 @@ class Encoder(nn.Module):
 
     def forward(self, inputs: Inputs) -> Float[Tensor, "values width"]:
         """Encode what `elements.collate` made."""
-        fractions = inputs["fractions"]
+        return self.read(self.features(inputs["fractions"]))
+
+    def features(self, fractions: Float[Tensor, "values 118"]) -> Float[Tensor, "values features"]:
+        """What the network reads: the elements, then the statistics of their properties."""
         # the square root lifts dopants, whose fractions are small but decisive
-        features = torch.cat([fractions.sqrt(), ward(fractions, self.table)], dim=1)
+        return torch.cat([fractions.sqrt(), ward(fractions, self.table)], dim=1)
+
+    def read(self, features: Float[Tensor, "values features"]) -> Float[Tensor, "values width"]:
+        """Encode what `features` gave."""
         vectors: Tensor = self.network(features)
         return vectors

@@ -32,3 +32,23 @@ def ward(fractions: Fractions, table: Table) -> Float[Tensor, "n 6*p"]:
     deviation = (fractions[:, :, None] * (table - mean[:, None, :]).abs()).sum(dim=1)
     low, high = extremes(fractions, table)
     return torch.cat([mean, deviation, low, high, high - low, mode(fractions, table)], dim=1)
+
+
+def added(fractions: Float[Tensor, "1 118"], table: Table) -> Float[Tensor, "118 6*p"]:
+    """What each element adds to the statistics of one composition: `ward` is the sum over the elements.
+
+    Mean and deviation are sums over elements as they stand. An extreme belongs to the elements that have it, in equal
+    shares, and so does the mode.
+    """
+    weight = fractions[0][:, None]
+    mean = fractions @ table
+    low, high = (_of(value, fractions, table) for value in extremes(fractions, table))
+    commonest = (weight >= weight.max() * (1 - 1e-5)).to(table.dtype)
+    parts = [weight * table, weight * (table - mean).abs(), low, high, high - low, commonest / commonest.sum() * table]
+    return torch.cat(parts, dim=1)
+
+
+def _of(value: Float[Tensor, "1 p"], fractions: Float[Tensor, "1 118"], table: Table) -> Float[Tensor, "118 p"]:
+    """An extreme, shared by the elements that have it."""
+    has = ((fractions[0] > 0)[:, None] & (table == value)).to(table.dtype)
+    return has / has.sum(dim=0, keepdim=True) * value

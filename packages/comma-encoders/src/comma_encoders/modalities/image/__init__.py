@@ -14,4 +14,5 @@ MODALITY = Modality(
     Encoder=lazy(__name__, "encoder:Encoder"),
     bare=lazy(__name__, "weights:without_weights"),
     Pretext=lazy(__name__, "pretext:Pretext"),
+    parts=lazy(__name__, "parts:parts"),
 )

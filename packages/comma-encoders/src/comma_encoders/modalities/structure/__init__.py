@@ -13,4 +13,5 @@ MODALITY = Modality(
     collate=lazy(__name__, "graph:collate"),
     Encoder=lazy(__name__, "encoder:Encoder"),
     Pretext=lazy(__name__, "pretext:Pretext"),
+    parts=lazy(__name__, "parts:parts"),
 )

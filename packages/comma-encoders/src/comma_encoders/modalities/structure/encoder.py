@@ -108,6 +108,13 @@ class Far(nn.Module):
         return h + heard[region]
 
 
+def amounts(inputs: Inputs) -> Float[Tensor, "structures 118"]:
+    """Atoms of each element."""
+    owner = inputs["structure"]
+    out = torch.zeros(int(inputs["count"]), elements.COUNT, device=owner.device)
+    return out.index_put_((owner, inputs["numbers"] - 1), out.new_ones(len(owner)), accumulate=True)
+
+
 class Encoder(nn.Module):
     """Graph of atoms -> (structures, width). Invariant under rotation, reflection, translation, order of the atoms."""
 
@@ -125,8 +132,16 @@ class Encoder(nn.Module):
 
     def atoms(self, inputs: Inputs) -> Float[Tensor, "atoms width"]:
         """One vector an atom, in the order of `numbers`."""
+        return self.told(self.alone(inputs), inputs)
+
+    def alone(self, inputs: Inputs) -> Float[Tensor, "atoms width"]:
+        """What is known of each atom before it hears of others."""
+        h: Tensor = self.species(inputs["numbers"]) + self.known(inputs["known"])
+        return h
+
+    def told(self, h: Float[Tensor, "atoms width"], inputs: Inputs) -> Float[Tensor, "atoms width"]:
+        """What becomes of that in all rounds of messages."""
         edges = geometry(inputs, self.config.cutoff, self.config.splines)
-        h = self.species(inputs["numbers"]) + self.known(inputs["known"])
         for messages in self.rounds:
             h = messages(h, edges)
         if self.far is not None:
@@ -138,9 +153,10 @@ class Encoder(nn.Module):
         """Encode what `graph.collate` made."""
         owner, count = inputs["structure"], int(inputs["count"])
         vectors: Tensor = self.readout(self.atoms(inputs), owner, count)
-        if self.elements is None:
-            return vectors
-        amounts = vectors.new_zeros(count, elements.COUNT, dtype=torch.float32)
-        amounts.index_put_((owner, inputs["numbers"] - 1), amounts.new_ones(len(owner)), accumulate=True)
-        made_of: Tensor = self.elements(amounts)
-        return vectors + (made_of * amounts.sum(dim=1, keepdim=True) if self.config.readout == "sum" else made_of)
+        return vectors if self.elements is None else vectors + self.made_of(elements.features(amounts(inputs)), inputs)
+
+    def made_of(self, seen: Float[Tensor, "structures features"], inputs: Inputs) -> Float[Tensor, "structures width"]:
+        """What is added for the composition; with the sum as readout it grows with the structure too."""
+        vectors: Tensor = self.elements.read(seen)  # type: ignore[union-attr]  # only called where there is one
+        sizes = torch.bincount(inputs["structure"], minlength=len(seen))[:, None]
+        return vectors * sizes if self.config.readout == "sum" else vectors

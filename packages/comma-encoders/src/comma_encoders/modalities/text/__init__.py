@@ -14,4 +14,5 @@ MODALITY = Modality(
     Encoder=lazy(__name__, "encoder:Encoder"),
     files=lazy(__name__, "files:files"),
     Pretext=lazy(__name__, "pretext:Pretext"),
+    parts=lazy(__name__, "parts:parts"),
 )

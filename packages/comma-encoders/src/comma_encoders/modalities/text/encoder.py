@@ -30,9 +30,18 @@ class Tokens(nn.Module):
 
     def forward(self, inputs: Inputs, places: Layout) -> Float[Tensor, "places width"]:
         """One vector a place."""
-        h = self.symbol(inputs["ids"]) + self.place(positions(places, inputs["ids"].device))
+        return self.read(self.content(inputs), places)
+
+    def content(self, inputs: Inputs) -> Float[Tensor, "places width"]:
+        """What each place holds by itself: its symbol, and its number where it has one."""
+        h = self.symbol(inputs["ids"])
         numbers = self.number(inputs["magnitudes"], inputs["kinds"])
-        states: Tensor = self.transformer(h.index_add(0, inputs["valued"], numbers.to(h.dtype)), places)
+        content: Tensor = h.index_add(0, inputs["valued"], numbers.to(h.dtype))
+        return content
+
+    def read(self, content: Float[Tensor, "places width"], places: Layout) -> Float[Tensor, "places width"]:
+        """What becomes of that where it stands and beside its neighbours."""
+        states: Tensor = self.transformer(content + self.place(positions(places, content.device)), places)
         return states
 
 
@@ -64,9 +73,12 @@ class Encoder(nn.Module):
 
     def forward(self, inputs: Inputs) -> Float[Tensor, "protocols width"]:
         """Encode what `steps.collate` made."""
-        places = layout(inputs["blocks"], inputs["lengths"])
-        steps = means(self.states(inputs), places)
+        read = self.protocols(self.states(inputs), inputs)
+        return read if self.elements is None else read + self.elements(inputs["amounts"])
+
+    def protocols(self, states: Float[Tensor, "places channels"], inputs: Inputs) -> Float[Tensor, "protocols width"]:
+        """Tokens to steps, and steps to protocols."""
+        steps = means(states, layout(inputs["blocks"], inputs["lengths"]))
         places = layout(inputs["row_blocks"], inputs["row_lengths"])
         h = steps[inputs["rows"]] + self.place(positions(places, steps.device))
-        read = means(self.steps(h, places), places)[inputs["order"]]
-        return read if self.elements is None else read + self.elements(inputs["amounts"])
+        return means(self.steps(h, places), places)[inputs["order"]]

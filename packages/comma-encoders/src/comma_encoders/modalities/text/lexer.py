@@ -70,13 +70,18 @@ def _lexeme(match: re.Match[str], *, first: bool, unit_may_follow: bool) -> list
     return [(text, None)]
 
 
-def _chunks(step: str) -> Iterator[str]:
-    """Words by white space; what is joined by a sign, as in N2/H2 or 1200-1300, is taken apart unless a formula."""
-    for chunk in normalised(step).split():
-        if parse(_unwrapped(chunk)) is None:
-            yield from (part for part in _JOINTS.split(chunk) if part)
+def words(step: str) -> list[str]:
+    """What stands between white space, normalised."""
+    return normalised(step).split()
+
+
+def _chunks(step: str) -> Iterator[tuple[int, str]]:
+    """Words with their place; what is joined by a sign, as in N2/H2 or 1200-1300, is taken apart unless a formula."""
+    for place, word in enumerate(words(step)):
+        if parse(_unwrapped(word)) is None:
+            yield from ((place, part) for part in _JOINTS.split(word) if part)
         else:
-            yield chunk
+            yield place, word
 
 
 def lexemes(step: str) -> Iterator[Lexeme]:
@@ -84,17 +89,22 @@ def lexemes(step: str) -> Iterator[Lexeme]:
 
     A unit is read behind a number, and behind `/` or `per` where a unit stands before that, as in `5 °C/min`.
     """
+    return (lexeme for _, lexeme in in_words(step))
+
+
+def in_words(step: str) -> Iterator[tuple[int, Lexeme]]:
+    """The lexemes, each with the place among `words` of the one that it is part of."""
     before: tuple[str, ...] = ("", "")
-    for position, chunk in enumerate(_chunks(step)):
+    for position, (word, chunk) in enumerate(_chunks(step)):
         core = _unwrapped(chunk)
         formula = [] if core in UNITS and _unit_may_follow(before) else _formula(core, first=position == 0)
         if formula:
-            yield from formula
+            yield from ((word, lexeme) for lexeme in formula)
             before = ("", FORMULA)
             continue
         for match in _LEXEME.finditer(chunk):
             for lexeme in _lexeme(match, first=position == 0, unit_may_follow=_unit_may_follow(before)):
-                yield lexeme
+                yield word, lexeme
                 before = (before[1], lexeme[0])
 
 

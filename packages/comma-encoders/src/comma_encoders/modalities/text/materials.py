@@ -20,14 +20,22 @@ def amounts(steps: Sequence[str]) -> dict[int, float]:
     Where moles stand before some formulas only those count, by their moles; otherwise one formula unit of each counts.
     An amount that is a variable counts as one.
     """
+    total: defaultdict[int, float] = defaultdict(float)
+    for part in added(steps):
+        for column, amount in part:
+            total[column] += amount
+    return dict(total)
+
+
+def added(steps: Sequence[str]) -> list[list[tuple[int, float]]]:
+    """What each formula of a protocol adds to `amounts`, in the order in which they are written."""
     named = [material for step in steps for material in _materials(step)]
     weighed = any(moles is not None for moles, _ in named)
-    total: defaultdict[int, float] = defaultdict(float)
-    for moles, parts in named:
-        weight = (moles or 0.0) if weighed else 1.0
-        for element, amount in parts:
-            total[COLUMNS[element]] += weight * (1.0 if amount is None else amount)
-    return dict(total)
+    weights = [(moles or 0.0) if weighed else 1.0 for moles, _ in named]
+    return [
+        [(COLUMNS[element], weight * (1.0 if amount is None else amount)) for element, amount in parts]
+        for weight, (_, parts) in zip(weights, named, strict=True)
+    ]
 
 
 def _materials(step: str) -> tuple[Material, ...]:

@@ -1,6 +1,6 @@
 """Protocols -> tensors: each distinct step of a batch once, in blocks by length, and which steps make a protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -44,7 +44,7 @@ def encoded(value: Any, config: Config) -> list[Step]:
     return steps[: config.max_steps]
 
 
-def _filled(rows: Sequence[Sequence[int]], cut: Sequence[Block], padding: int) -> Tensor:
+def filled(rows: Sequence[Sequence[int]], cut: Sequence[Block], padding: int) -> Tensor:
     """Rows, sorted by length, one behind the other, each padded to the width of its block."""
     widths = chain.from_iterable([width] * count for count, width, _ in cut)
     padded = ([*row, *[padding] * (width - len(row))] for row, width in zip(rows, widths, strict=True))
@@ -94,21 +94,35 @@ def collate(values: Sequence[Any], config: Config) -> dict[str, Tensor]:
             protocols.append(encoded(value, config))
         except InputError as error:
             raise InputError(f"text {i} of {len(values)}: {error}") from error
-    steps = sorted(dict.fromkeys(chain.from_iterable(protocols)), key=len)
-    number = {step: i for i, step in enumerate(steps)}
+    return {**tensors(protocols, protocols, config), "amounts": _amounts(values)}
+
+
+def tensors(
+    protocols: Sequence[Sequence[Step]], names: Sequence[Sequence[Hashable]], config: Config
+) -> dict[str, Tensor]:
+    """All that `collate` gives but the amounts.
+
+    Args:
+        protocols: the steps of each.
+        names: a name for each step; steps of one name are equal, and stand in `ids` once.
+        config: whose padding is meant.
+    """
+    named = dict(zip(chain.from_iterable(names), chain.from_iterable(protocols), strict=True))
+    steps = sorted(named, key=lambda name: len(named[name]))
+    number = {name: i for i, name in enumerate(steps)}
     by_length = sorted(range(len(protocols)), key=lambda i: len(protocols[i]))
     order = sorted(range(len(protocols)), key=by_length.__getitem__)
-    rows = [[number[step] for step in protocols[i]] for i in by_length]
-    cut, row_cut = blocks([len(step) for step in steps]), blocks([len(row) for row in rows])
-    ids = [[token for token, _ in step] for step in steps]
+    rows = [[number[name] for name in names[i]] for i in by_length]
+    lengths = [len(named[name]) for name in steps]
+    cut, row_cut = blocks(lengths), blocks([len(row) for row in rows])
+    ids = [[token for token, _ in named[name]] for name in steps]
     return {
-        "ids": _filled(ids, cut, pretrained.padding(config)),
-        "lengths": torch.tensor([len(step) for step in steps]),
+        "ids": filled(ids, cut, pretrained.padding(config)),
+        "lengths": torch.tensor(lengths),
         "blocks": torch.tensor(cut),
-        **_quantities(steps, cut),
-        "rows": _filled(rows, row_cut, 0),
+        **_quantities([named[name] for name in steps], cut),
+        "rows": filled(rows, row_cut, 0),
         "row_lengths": torch.tensor([len(row) for row in rows]),
         "row_blocks": torch.tensor(row_cut),
         "order": torch.tensor(order),
-        "amounts": _amounts(values),
     }

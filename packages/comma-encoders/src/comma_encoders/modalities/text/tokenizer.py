@@ -14,7 +14,7 @@ from tokenizers import models
 from comma_encoders.errors import UsageError
 from comma_encoders.modalities.text.config import Config
 from comma_encoders.modalities.text.formulas import ELEMENTS
-from comma_encoders.modalities.text.lexer import FORMULA, NUMBER, PLACEHOLDERS, REMEMBERED, lexed
+from comma_encoders.modalities.text.lexer import FORMULA, NUMBER, PLACEHOLDERS, REMEMBERED, in_words, lexed
 from comma_encoders.modalities.text.quantities import Quantity, quantities
 
 SHIPPED = Path(__file__).with_name("vocabulary.txt")
@@ -49,6 +49,10 @@ class Tokenizer:
         read = lexed(step)
         pairs = zip(read, quantities(read), strict=True)
         return tuple((i, quantity) for (symbol, _), quantity in pairs for i in self._known(symbol))
+
+    def words(self, step: str) -> tuple[int, ...]:
+        """For each token of `encode` the place among `lexer.words` of the word that it is part of."""
+        return tuple(word for word, (symbol, _) in in_words(step) for _ in self._known(symbol))
 
     def _known(self, symbol: str) -> Iterator[int]:
         """The id of a symbol, or those of its pieces."""
