@@ -149,8 +149,8 @@ class Card:
 
 CONTENT = (
     "Only vectors, ids, formulas, names of sources and DOIs are in here: no text, crystal, image or pattern. The"
-    " licence of this table is given as `{licence}`; that of each source still applies to what the table is made from, and a"
-    " vector may tell something of its value."
+    " licence of this table is given as `{licence}`; that of each source still applies to what the table is made from,"
+    " and a vector may tell something of its value."
 )
 REPEATED = (
     "A value that belongs to several samples, such as a recipe joined by formula, has a row in each, and `joined_by`"
