@@ -1,15 +1,19 @@
 """What a DeepChem user does with a featurizer and a model; most of it skips where DeepChem is not installed."""
 
+import importlib
+import re
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from comma_encoders import locate
 from comma_encoders.errors import InputError, MissingDependencyError, UsageError
 from comma_encoders.integrations import deepchem as integration
-from comma_encoders.integrations.features import features
+from comma_encoders.integrations.features import check_output, features
 from comma_encoders.model import AlignedModel
 from pymatgen.core import Lattice, Structure
 
@@ -100,9 +104,9 @@ def test_a_bad_value_is_named_or_left_empty_for_the_loaders(dc, model):
 
 def test_a_word_that_is_none_is_refused(dc, model):
     with pytest.raises(UsageError, match="'aligned' or 'encoder'"):
-        integration.StructureFeaturizer(model, "head")
+        check_output("head")
     with pytest.raises(UsageError, match="'regression' or 'classification'"):
-        integration.PropertyModel(model, mode="ranking")
+        importlib.import_module("comma_encoders.integrations.linear").check_mode("ranking")
     with pytest.raises(UsageError, match="no modality 'text'"):
         integration.PropertyModel(model, modality="text")
 
@@ -238,6 +242,22 @@ def test_what_was_not_saved_cannot_be_restored(dc, model, tmp_path):
         integration.PropertyModel(model, model_dir=tmp_path).restore()
     with pytest.raises(InputError, match="those of this model are 16"):
         integration.PropertyModel(model).fit(dc.data.NumpyDataset(np.zeros((3, 5)), np.zeros(3)))
+
+
+def test_the_example_of_the_readme_runs(dc, tmp_path, monkeypatch):
+    if locate.DEFAULT not in locate.shipped():
+        pytest.skip("the package holds no trained model")
+    monkeypatch.chdir(tmp_path)
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python deepchem\n(.*?)```", readme, re.DOTALL)
+    space = {}
+    exec(compile(example, "README.md", "exec"), space)  # noqa: S102  running our own README is the purpose
+    assert space["features"].shape == (20, 128)
+    spread = np.abs(np.array(space["volumes"]) - np.mean(space["volumes"])).mean()
+    assert space["scores"]["mae_score"] < spread
+    again = space["PropertyModel"](model_dir="volumes")
+    again.restore()
+    np.testing.assert_allclose(again.predict(space["test"]), space["predicted"], rtol=1e-5)
 
 
 def test_features_of_the_encoder_leave_training_mode_as_it_was(model):

@@ -14,7 +14,7 @@ from comma_encoders import folder
 from comma_encoders.errors import InputError, UsageError
 from comma_encoders.integrations.deepchem_feat import raw, several
 from comma_encoders.integrations.features import Output, check_output, features, width
-from comma_encoders.integrations.linear import Linear, Mode, fit
+from comma_encoders.integrations.linear import Linear, Mode, check_mode, fit
 from comma_encoders.locate import DEFAULT
 from comma_encoders.model import AlignedModel
 from comma_encoders.shared import model_of
@@ -61,8 +61,7 @@ class PropertyModel(Model):  # type: ignore[misc]  # DeepChem has no types
         Raises:
             UsageError: there is no such model, it lacks the modality, or a word that is none of these.
         """
-        if mode not in ("regression", "classification"):
-            raise UsageError(f"mode={mode!r}; it has to be 'regression' or 'classification'")
+        check_mode(mode)
         check_output(output)
         super().__init__(model_of(model, modality, device), None if model_dir is None else str(model_dir))
         self.modality = modality

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
@@ -13,12 +13,22 @@ from safetensors.numpy import load_file, save_file
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.preprocessing import StandardScaler
 
-from comma_encoders.errors import InputError
+from comma_encoders.errors import InputError, UsageError
 
 Mode = Literal["regression", "classification"]
 ARRAYS = ("mean", "scale", "weights", "bias")
 PENALTIES = np.logspace(-2, 4, 13)
 """Of ridge; the one with the least leave-one-out error is taken, task by task."""
+
+
+def check_mode(mode: str) -> None:
+    """Refuse another word.
+
+    Raises:
+        UsageError: it is none of the two.
+    """
+    if mode not in get_args(Mode):
+        raise UsageError(f"mode={mode!r}; it has to be {' or '.join(map(repr, get_args(Mode)))}")
 
 
 @dataclass(frozen=True, kw_only=True)
