@@ -1,4 +1,4 @@
-"""comma-small: score a run on its test fold, and put its model with these figures into the package.
+"""comma-small: score a run on its test fold, and release its model with these figures into the package.
 
 Run in the root of the repository, after `comma data build shared` and `comma align run comma-small`:
 
@@ -8,18 +8,21 @@ Run in the root of the repository, after `comma data build shared` and `comma al
 import argparse
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from comma_app.release.model import Stated, release
 from comma_data.sample import Sample
 from comma_data.shards import ShardSet
 from comma_data.split import Split
-from comma_encoders.folder import load
+from comma_encoders.folder import load, read_manifest
 from comma_encoders.model import AlignedModel
 from comma_eval.run import Asked, evaluate
+from comma_eval.run import weights as weights_of
 from comma_eval.runs import model_folder
 from comma_eval.task import Report
 from comma_eval.tasks.synthesis import Synthesis
@@ -33,10 +36,20 @@ TARGET = "band_gap_pbe"
 MAX_SITES = 60
 TRAIN, TEST = 8000, 3000
 DRAWS = 1000
-COMMAND = "comma data build shared --root DIR; comma align run comma-small"
-LIMITS = (
-    "Trained for minutes on two cores: a start, and a test of the way there, no foundation model.",
-    "Protocols are text-mined recipes joined by formula: polymorphs cannot be told apart by them.",
+METRICS = ("MAE, eV", "R@1")
+"""Those of the card."""
+STATED = Stated(
+    name="comma-small",
+    description=(
+        "Structures, protocols and compositions in one space of 128 dimensions: small enough to be part of the "
+        "package. Trained on the training folds of structures of the Materials Project and text-mined recipes."
+    ),
+    licence="Apache-2.0",
+    command="comma data build shared --root DIR; comma align run comma-small --data data/shared",
+    limits=(
+        "Trained for minutes on two cores: a start, and a test of the way there, no foundation model.",
+        "Protocols are text-mined recipes joined by formula: polymorphs cannot be told apart by them.",
+    ),
 )
 
 
@@ -62,9 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command="python -m benchmarks.comma_small runs/comma-small data/shared",
         rows=rows,
         seconds=time.monotonic() - start,
+        weights={"comma-small": weights_of(read_manifest(folder))},
     )
     _say(f"wrote {path}")
-    _packaged(model, rows)
+    _say(f"released into the package, {released(asked.run, path) / 1e6:.1f} MB")
 
 
 def _retrieval(report: Report, view: str) -> list[dict[str, Any]]:
@@ -115,25 +129,13 @@ def _probes(model: AlignedModel, folder: Path) -> Iterator[dict[str, Any]]:
     yield row("MAE, eV", float(gain.mean()), n=len(gain), low=float(low), high=float(high), **labels)
 
 
-def _packaged(model: AlignedModel, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the model anew into the package, with what its card says."""
-    shown = [r for r in rows if r["task"] == "band gap" or (r["metric"] == "R@1" and r.get("model") != "chance")]
-    about = {
-        **model.about,
-        "name": "comma-small",
-        "description": (
-            "Structures, protocols and compositions in one space of 128 dimensions: small enough to be part of the "
-            "package. Trained on the training folds of structures of the Materials Project and text-mined recipes."
-        ),
-        "licence": "Apache-2.0",
-        "command": COMMAND,
-        "limits": LIMITS,
-        "metrics": shown,
-    }
-    shutil.rmtree(PACKAGED, ignore_errors=True)
-    model.save_pretrained(PACKAGED, about)
-    size = sum(path.stat().st_size for path in PACKAGED.iterdir())
-    _say(f"wrote {PACKAGED.relative_to(ROOT)}, {size / 1e6:.1f} MB")
+def released(run: Path, result: Path) -> int:
+    """Put the model of a run into the package as `comma release model` does, in place of the one there; its bytes."""
+    with tempfile.TemporaryDirectory() as made:
+        done = release(run, Path(made) / "comma-small", results=[result], metrics=METRICS, stated=STATED)
+        shutil.rmtree(PACKAGED, ignore_errors=True)
+        shutil.copytree(done.out, PACKAGED)
+    return done.bytes
 
 
 def _say(message: str) -> None:

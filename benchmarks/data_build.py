@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.process_memory import watch
 from benchmarks.results_form import RESULTS, ROOT, row, write_result
 
 NAME = "data-build"
@@ -153,41 +154,13 @@ def built(name: str, out: Path) -> tuple[float, float, Any]:
     start = time.monotonic()
     process = _started(name, out)
     peak = [0.0]
-    watch = threading.Thread(target=_watch, args=(process, peak))
-    watch.start()
+    watching = threading.Thread(target=watch, args=(process, peak))
+    watching.start()
     stdout, _ = process.communicate()
-    watch.join()
+    watching.join()
     if process.returncode:
         raise RuntimeError(f"build {name} ended with {process.returncode}")
     return time.monotonic() - start, peak[0], json.loads(stdout)
-
-
-def _watch(process: "subprocess.Popen[bytes]", peak: list[float]) -> None:
-    """The largest sum of the memory of a process and its children, each page once (PSS), four times a second."""
-    while process.poll() is None:
-        peak[0] = max(peak[0], sum(map(_pss_mib, _group(process.pid))))
-        time.sleep(0.25)
-
-
-def _group(leader: int) -> list[int]:
-    """Processes of a session."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            session = int((folder / "stat").read_text().rpartition(")")[2].split()[3])
-        except (OSError, IndexError, ValueError):
-            continue
-        if session == leader:
-            found.append(int(folder.name))
-    return found
-
-
-def _pss_mib(process: int) -> float:
-    try:
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 if __name__ == "__main__":

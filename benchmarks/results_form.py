@@ -25,7 +25,14 @@ def row(
 
 
 def write_result(  # noqa: PLR0913 - the parts of the form
-    name: str, what: str, command: str, rows: Iterable[Row], seconds: float, *, folder: Path = RESULTS
+    name: str,
+    what: str,
+    command: str,
+    rows: Iterable[Row],
+    seconds: float,
+    *,
+    folder: Path = RESULTS,
+    weights: Mapping[str, str] | None = None,
 ) -> Path:
     """Write `<folder>/<name>.json` and return its path.
 
@@ -36,6 +43,8 @@ def write_result(  # noqa: PLR0913 - the parts of the form
         rows: Labels, `metric`, `value` and `n`; `low` and `high` are null where a row lacks them.
         seconds: Wall time of the measurement.
         folder: Where to write.
+        weights: Name -> sha256 of the weights of each trained model that the figures are of; `comma release model`
+            takes a result only for these.
 
     Raises:
         ValueError: A row lacks a key, or holds a number that is not finite.
@@ -47,6 +56,7 @@ def write_result(  # noqa: PLR0913 - the parts of the form
         "machine": machine(),
         "versions": versions(),
         "seconds": round(seconds, 3),
+        **({"weights": dict(weights)} if weights else {}),
         "rows": [checked(dict(r)) for r in rows],
     }
     folder.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ def comma(*arguments):
 
 def test_every_package_brings_its_commands():
     shown = comma("--help").stdout
-    assert all(f" {name} " in shown for name in ("data", "encoders", "align", "eval", "study"))
+    assert all(f" {name} " in shown for name in ("data", "encoders", "align", "eval", "study", "release"))
 
 
 def test_help_imports_nothing_heavy():
@@ -81,4 +81,8 @@ def test_commands_come_from_entry_points(monkeypatch):
             return typer.Typer()
 
     monkeypatch.setattr(cli, "entry_points", lambda group: [Entry] if group == cli.GROUP else [])
-    assert [group.name for group in cli.make_app().registered_groups] == ["extra", "study"]  # the app's own is last
+    assert [group.name for group in cli.make_app().registered_groups] == [
+        "extra",
+        "study",
+        "release",
+    ]  # the app's own are last

@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 from comma_data.errors import ConfigError, DataError, MissingPackageError
 from comma_data.export import parquet, png
-from comma_data.export.columns import MODALITIES, columns, names
+from comma_data.export.columns import MODALITIES, Column, Vector, columns, names
 from comma_data.export.command import export
+from comma_data.export.croissant import Records, croissant
 from comma_data.export.features import card_features, json_features
+from comma_data.export.markdown import column_table
 from comma_data.export.plan import held_out, plan, raw_bytes
 from comma_data.export.rows import row
 from comma_data.export.yaml import dump
+from comma_data.journal import keep, kept
+from comma_data.manifest import file_sha256
 from comma_data.sample import Sample
 from comma_data.shards import ShardSet
 from comma_data.split import Split
@@ -352,8 +356,6 @@ def test_croissant_is_valid_and_delivers_the_rows(out, samples):
 
 
 def test_croissant_knows_the_hash_of_every_file(out):
-    from comma_data.manifest import file_sha256
-
     listed = json.loads((out / "croissant.json").read_text())["distribution"]
     files = [node for node in listed if node["@type"] == "cr:FileObject"]
     assert {f["contentUrl"]: f["sha256"] for f in files} == {
@@ -381,3 +383,71 @@ def test_a_damaged_shard_leaves_no_export(data, tmp_path):
     with pytest.raises(DataError, match="damaged"):
         export(copy, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+# --- vectors, and tables of other rows
+
+
+VECTOR = (
+    Column(name="id", type="string", about="Whose."),
+    Column(name="vector", type=Vector(length=3), about="Where."),
+)
+
+
+def test_a_vector_has_its_length_in_every_notation(tmp_path):
+    path = tmp_path / "data" / "v.parquet"
+    path.parent.mkdir()
+    rows = [{"id": "a", "vector": np.array([1, 2, 3], np.float32)}, {"id": "b", "vector": [0, 0, 1]}]
+    parquet.write(((row, 12) for row in rows), path, VECTOR)
+    table = pa.parquet.read_table(path)
+    assert table.schema.field("vector").type == pa.list_(pa.float32(), 3)
+    assert table["vector"].to_pylist() == [[1, 2, 3], [0, 0, 1]]
+    assert json_features(VECTOR)["vector"] == {
+        "feature": {"dtype": "float32", "_type": "Value"}, "length": 3, "_type": "List"
+    }  # fmt: skip
+    assert card_features(VECTOR)[1] == {"name": "vector", "list": "float32", "length": 3}
+    assert "| `vector` | `float32[3]` | Where. |" in column_table(VECTOR)
+
+
+@pytest.mark.filterwarnings("ignore")  # of datasets and what it imports
+def test_datasets_says_the_same_of_a_vector():
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features(id=datasets.Value("string"), vector=datasets.List(datasets.Value("float32"), length=3))
+    assert features.to_dict() == json_features(VECTOR)
+    assert features._to_yaml_list() == card_features(VECTOR)
+
+
+def test_croissant_describes_rows_of_another_kind():
+    records = Records(name="vectors", about="One row a value.", key=("id", "vector"), includes="data/*/*.parquet")
+    document = croissant(
+        name="x", version="1.0.0", licence="mit", about="", columns=VECTOR, files={}, records=records
+    )  # fmt: skip
+    (made,) = document["recordSet"]
+    assert (made["@id"], made["description"]) == ("vectors", "One row a value.")
+    assert made["key"] == [{"@id": "vectors/id"}, {"@id": "vectors/vector"}]
+    assert made["field"][1]["repeated"] is True
+    assert made["field"][1]["dataType"] == "sc:Float"
+    assert document["distribution"][-1]["includes"] == "data/*/*.parquet"
+
+
+# --- the journal
+
+
+def test_a_finished_file_is_kept_until_it_or_what_it_is_made_from_changes(tmp_path):
+    path, note = tmp_path / "file", tmp_path / "note"
+    assert kept(note, path, "a") is None
+    path.write_bytes(b"content")
+    keep(note, file_sha256(path), "a", {"rows": 2})
+    assert kept(note, path, "a") == {"rows": 2}
+    assert kept(note, path, "b") is None
+    path.write_bytes(b"contents")
+    assert kept(note, path, "a") is None
+    path.unlink()
+    assert kept(note, path, "a") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b'{"identity": "a"}', b"\xff"])
+def test_a_damaged_note_is_as_if_it_were_not_there(tmp_path, content):
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "note").write_bytes(content)
+    assert kept(tmp_path / "note", tmp_path / "file", "a") is None

@@ -70,6 +70,33 @@ def test_a_published_folder_says_nothing_of_the_makers_machine(model, tmp_path):
     assert folder.read_manifest(tmp_path / "m")["data"] == {"name": "shared"}
 
 
+def test_a_copy_is_the_same_model_byte_for_byte_under_another_manifest(model, tmp_path):
+    folder.save(model, tmp_path / "m", ABOUT)
+    hub.republish(tmp_path / "m", tmp_path / "copy", {**ABOUT, "name": "other"})
+    kept = ("config.json", "known.json", "model.safetensors")
+    assert all((tmp_path / "m" / name).read_bytes() == (tmp_path / "copy" / name).read_bytes() for name in kept)
+    assert AlignedModel.from_pretrained(tmp_path / "copy").about == {
+        **ABOUT,
+        "data": {"name": "shared"},
+        "name": "other",
+    }
+    assert (tmp_path / "copy" / "README.md").read_text().count("\n# other\n") == 1
+
+
+def test_a_damaged_model_is_not_copied(model, tmp_path):
+    folder.save(model, tmp_path / "m")
+    with (tmp_path / "m" / "known.json").open("a") as file:
+        file.write(" ")
+    with pytest.raises(InputError, match=r"known\.json is damaged"):
+        hub.republish(tmp_path / "m", tmp_path / "copy", {})
+
+
+def test_what_is_uploaded_is_the_published_folder(model, tmp_path):
+    model.save_pretrained(tmp_path / "m")
+    there = {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()}
+    assert hub.contents(tmp_path / "m") == there
+
+
 class Hub(ThreadingHTTPServer):
     """Repositories in memory: repository -> list of commits, each name -> bytes; answers as huggingface.co does."""
 

@@ -1,11 +1,13 @@
 """What users of tables, scikit-learn, matminer and cards get."""
 
 import json
+import tomllib
 
 import numpy as np
 import pytest
 import torch
-from comma_encoders import card, folder, locate, shared, table
+from comma_encoders import card, folder, hub, locate, shared, table
+from comma_encoders.card_figures import figures
 from comma_encoders.errors import InputError, MissingDependencyError, UsageError
 from comma_encoders.featurizer import Featurizer
 from comma_encoders.guess import ENDINGS, modality_of
@@ -261,10 +263,39 @@ def test_a_card_says_what_the_maker_said(tmp_path, model):
     text = card.card(tmp_path / "m")
     for said in ("# toy", "A toy.", "shared", "abc", "test fold 0", "train 7", "2; their hashes", "Oxides only."):
         assert said in text
-    assert "| gap \\| eV | MAE | 0.4123 (0.4 to 0.42) | 100 |" in text
-    assert "| recall | R@1 | unknown | 3 |" in text
+    assert "### gap | eV\n\n| MAE | n |\n|---|---|\n| 0.4123 (0.4 to 0.42) | 100 |" in text
+    assert "### recall\n\n| R@1 | n |\n|---|---|\n| unknown | 3 |" in text
     assert "secret" not in text
     assert "license: apache-2.0" in text
+
+
+def test_a_card_has_a_line_for_equal_labels_and_a_column_for_each_metric():
+    rows = [
+        {"model": "a|b<c", "metric": "R@1", "value": 0.5, "low": 0.25, "high": 0.75, "n": 4},
+        {"model": "a|b<c", "metric": "R@5", "value": 1.0, "n": 4},
+        {"model": "chance", "metric": "R@1", "value": 0.1, "n": 4},
+        {"model": "chance", "metric": "tied", "value": 3, "n": 9},
+    ]
+    text = figures(rows, [{"file": "x.json", "sha256": "ff"}])
+    assert "| model | R@1 | R@5 | tied | n |" in text
+    assert "| a\\|b&lt;c | 0.5 (0.25 to 0.75) | 1 |  | 4 |" in text
+    assert "| chance |  |  | 3 | 9 |" in text
+    assert text.endswith("- file x.json, sha256 ff")
+
+
+def test_the_settings_in_a_card_are_toml(saved, tmp_path):
+    settings = {"name": 'a "b"', "dim": 8, "shared": False, "start": None, "pairs": ["x"], "deep": {"er": {"lr": 1e-3}}}
+    hub.republish(saved, tmp_path / "m", {"training": settings})
+    read = tomllib.loads(card.card(tmp_path / "m").split("```toml\n")[1].split("```")[0])
+    assert read == {key: value for key, value in settings.items() if value is not None}
+
+
+def test_a_card_has_the_hash_of_every_other_file(saved, tmp_path):
+    hub.republish(saved, tmp_path / "m", {"data": {"name": "x", "path": "secret"}})
+    text = (tmp_path / "m" / "README.md").read_text()
+    others = [path for path in (tmp_path / "m").iterdir() if path.name != "README.md"]
+    assert len(others) >= 4
+    assert all(f"| {path.name} | {path.stat().st_size:,} | {folder.sha256(path)} |" in text for path in others)
 
 
 def test_a_card_counts_the_parameters(tmp_path, model):

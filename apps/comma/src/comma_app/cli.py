@@ -5,6 +5,7 @@ from importlib.metadata import entry_points
 
 import typer
 
+from comma_app.release.cli import app as release
 from comma_app.study.cli import app as study
 
 GROUP = "comma.commands"
@@ -22,6 +23,7 @@ def make_app() -> typer.Typer:
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         _mount(app, entry.load(), entry.name)
     app.add_typer(study, name="study")
+    app.add_typer(release, name="release")
     return app
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import tarfile
 import zlib
 from collections import Counter
@@ -14,7 +13,8 @@ from typing import Any, Protocol
 import comma_data
 from comma_data.codec import SCHEMA, encode
 from comma_data.errors import DataError
-from comma_data.manifest import ShardFile, file_sha256, sha256
+from comma_data.journal import keep, kept
+from comma_data.manifest import ShardFile, sha256
 from comma_data.sample import Sample
 from comma_data.split import ORIGINS, group_hash
 from comma_data.storage import complete_file, ensure_room
@@ -103,26 +103,18 @@ def _written(task: Task, journal: Path, identity: str, encoded: Sequence[Members
     with complete_file(path, needed=len(data)) as file:
         file.write(data)
     shard = ShardFile(name=task.name, samples=len(rows), bytes=len(data), sha256=sha256(data))
-    done = {"identity": identity, "shard": shard.model_dump(), "rows": rows, "outcomes": dict(sorted(outcomes.items()))}
-    lines = json.dumps(done, ensure_ascii=False).encode()
-    with complete_file(journal, needed=len(lines)) as file:
-        file.write(lines)
+    told = {"shard": shard.model_dump(), "rows": rows, "outcomes": dict(sorted(outcomes.items()))}
+    keep(journal, shard.sha256, identity, told)
     return Written(shard=shard, rows=rows, outcomes=outcomes)
 
 
 def _kept(task: Task, journal: Path, identity: str) -> Written | None:
     """The shard that is there, where it was made of the same samples in the same way and no byte has changed."""
-    if not journal.is_file():
+    told = kept(journal, task.folder / task.name, identity)
+    if told is None:
         return None
-    try:
-        done = json.loads(journal.read_bytes())
-        shard = ShardFile.model_validate(done["shard"])
-    except (ValueError, TypeError, KeyError, OSError):  # damaged: as if it were not there
-        return None
-    path = task.folder / task.name
-    if done["identity"] != identity or not path.is_file() or file_sha256(path) != shard.sha256:
-        return None
-    return Written(shard=shard, rows=done["rows"], outcomes=done["outcomes"])
+    shard = ShardFile.model_validate(told["shard"])
+    return Written(shard=shard, rows=told["rows"], outcomes=told["outcomes"])
 
 
 def _identity(task: Task, encoded: Sequence[Members]) -> str:

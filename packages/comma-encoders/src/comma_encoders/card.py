@@ -2,17 +2,20 @@
 
 Everything comes from `config.json`, `manifest.json` and the weights' shapes; what the maker did not state is called
 unknown. A maker states more by keys of the manifest (`about` of `folder.save`): `name`, `description`, `licence`,
-`metrics` (rows of the form of a committed result), `limits` (a list of sentences), `command`.
+`metrics` (rows of the form of a committed result), `results` (the files that these were read from), `limits` (a list of
+sentences), `command`, `training` (the settings of the run), `trained` (what it took).
 """
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
 
-from comma_encoders.folder import read_config, read_manifest
+from comma_encoders.card_figures import figures, table
+from comma_encoders.folder import read_config, read_manifest, sha256
 
 UNKNOWN = "unknown"
 
@@ -27,7 +30,10 @@ from comma_encoders import AlignedModel
 
 model = AlignedModel.from_pretrained("{name}")
 vectors = model.encode("{modality}", values, output="numpy")
-```"""
+```
+
+In place of the name give the path of this folder, or `owner/name` on the Hugging Face hub. With the folder on your
+machine no network is asked. Loading verifies the sha256 of every file, and asks the model for known answers."""
 
 
 def parameters(folder: Path) -> dict[str, int]:
@@ -68,9 +74,11 @@ def card(folder: Path) -> str:
         "## Trained on",
         _facts(manifest),
         "## Figures",
-        _metrics(manifest.get("metrics") or ()),
+        figures(manifest.get("metrics") or (), manifest.get("results") or ()),
         "## Limits",
         _list([*LIMITS, *manifest.get("limits", ())]),
+        "## Files",
+        _files(folder, manifest),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -97,7 +105,7 @@ def _inside(config: Mapping[str, Any], counts: Mapping[str, int]) -> str:
         rows.append(("imputer", f"{counts.get('imputer', 0):,}", "gives the vector of an absent modality"))
     made = config.get("comma_encoders", UNKNOWN)
     note = f"Vectors have {config['dim']} dimensions. Format {config['format']}, saved by comma-encoders {made}."
-    return _table(("part", "parameters", "settings"), rows) + "\n\n" + note
+    return table(("part", "parameters", "settings"), rows) + "\n\n" + note
 
 
 def _settings(content: Mapping[str, Any]) -> str:
@@ -113,12 +121,41 @@ def _facts(manifest: Mapping[str, Any]) -> str:
         "data": _stated({key: value for key, value in data.items() if key != "path"}),
         "split": _stated(folds),
         "samples": _stated(samples),
+        "texts removed, since a held-out fold tells them": _stated(_mapping(manifest, "texts_removed")),
         "groups seen in training": f"{_count(seen):,}; their hashes are in manifest.json" if seen else UNKNOWN,
         "versions": _stated(_mapping(manifest, "versions")),
         "command": f"`{manifest['command']}`" if manifest.get("command") else UNKNOWN,
+        "commit": str(manifest.get("commit") or UNKNOWN),
         "licence": str(manifest.get("licence") or UNKNOWN),
+        "training": _stated(_mapping(manifest, "trained")),
     }
-    return _list(f"{key}: {value}" for key, value in facts.items())
+    return _list(f"{key}: {value}" for key, value in facts.items()) + "\n\n" + _settings_of_run(manifest)
+
+
+def _settings_of_run(manifest: Mapping[str, Any]) -> str:
+    """The complete config of the run as TOML, folded up."""
+    lines = list(_toml(_mapping(manifest, "training")))
+    if not lines:
+        return f"The settings of the run are {UNKNOWN}."
+    fenced = "\n".join(["```toml", *lines, "```"])
+    return f"<details><summary>Settings of the run, {len(lines)} of them</summary>\n\n{fenced}\n\n</details>"
+
+
+def _toml(content: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    """Dotted keys, a line each; numbers, texts and lists look alike in JSON and TOML."""
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _toml(value, f"{before}{key}.")
+        elif value is not None:
+            yield f"{before}{key} = {json.dumps(value, ensure_ascii=False)}"
+
+
+def _files(folder: Path, manifest: Mapping[str, Any]) -> str:
+    """Name, size and hash of everything but this card; of the manifest only as it is published, without a path."""
+    published = "path" not in _mapping(manifest, "data")
+    names = [*manifest.get("sha256", ()), *(["manifest.json"] if published else [])]
+    paths = [folder / Path(name).name for name in names if (folder / Path(name).name).is_file()]
+    return table(("file", "bytes", "sha256"), [(path.name, f"{path.stat().st_size:,}", sha256(path)) for path in paths])
 
 
 def _count(seen: Any) -> int:
@@ -135,40 +172,9 @@ def _stated(facts: Mapping[str, Any]) -> str:
     return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in facts.items()) or UNKNOWN
 
 
-def _metrics(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Figures with their intervals, as the maker gave them."""
-    if not rows:
-        return f"None are stated: how well it does is {UNKNOWN}."
-    measured = ("metric", "value", "low", "high", "n")
-    labels = list(dict.fromkeys(key for row in rows for key in row if key not in measured))
-    body = [
-        [*(_cell(row.get(k)) for k in labels), str(row.get("metric")), _value(row), _cell(row.get("n"))] for row in rows
-    ]
-    return _table((*labels, "metric", "value (95 % interval)", "n"), body)
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
-def _value(row: Mapping[str, Any]) -> str:
-    value, low, high = (row.get(key) for key in ("value", "low", "high"))
-    if not isinstance(value, int | float):
-        return UNKNOWN
-    interval = f" ({low:.4g} to {high:.4g})" if isinstance(low, int | float) and isinstance(high, int | float) else ""
-    return f"{value:.4g}{interval}"
-
-
 def _enumerated(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _list(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown; bars in cells are escaped."""
-    escaped = [[cell.replace("|", "\\|") for cell in row] for row in [head, *rows]]
-    lines = [f"| {' | '.join(row)} |" for row in escaped]
-    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])

@@ -29,12 +29,18 @@ from comma_encoders.model import AlignedModel
 FORMAT = 2
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Of a file's content, hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def dumped(content: Mapping[str, Any]) -> str:
+    """JSON as it stands in the files of a model's folder."""
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(dumped(content), encoding="utf-8")
 
 
 def _kept(name: str, config: Any, folder: Path) -> dict[str, Any]:
@@ -60,9 +66,7 @@ def save(model: AlignedModel, folder: Path, about: Mapping[str, Any] | None = No
         UsageError: there is something in the folder already.
         InputError: the model gives vectors that are not finite.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise UsageError(f"{folder} is not empty; give a new folder")
+    _ensure_empty(folder)
     configs = {name: _kept(name, config, folder) for name, config in model.configs.items()}
     head = {"format": FORMAT, "comma_encoders": __version__, "dim": model.dim}
     more: dict[str, Any] = {"shared_head": True} if model.shared_head else {}
@@ -71,9 +75,38 @@ def save(model: AlignedModel, folder: Path, about: Mapping[str, Any] | None = No
     _write_json(folder / "config.json", {**head, "modalities": configs, **more})
     save_file({k: t.detach().cpu().contiguous() for k, t in model.state_dict().items()}, folder / "model.safetensors")
     _write_json(folder / "known.json", known.make(model))
-    hashes = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+    hashes = {path.name: sha256(path) for path in sorted(folder.iterdir())}
     said = {key: value for key, value in (about or model.about).items() if key != "sha256"}
     _write_json(folder / "manifest.json", {**said, "sha256": hashes})
+
+
+def copy(source: Path, folder: Path, about: Mapping[str, Any]) -> None:
+    """Copy a model into a new folder byte for byte, known answers included; the manifest alone is written anew.
+
+    Args:
+        source: the folder of a model.
+        folder: where to; it must not exist, or be empty.
+        about: as `save` takes it.
+
+    Raises:
+        UsageError: there is something in the folder already, or no model in the source.
+        InputError: a file of the source is damaged or missing.
+    """
+    _verify(source)
+    hashes = read_manifest(source)["sha256"]
+    _ensure_empty(folder)
+    for name in hashes:
+        shutil.copyfile(source / name, folder / name)
+    said = {key: value for key, value in about.items() if key != "sha256"}
+    _write_json(folder / "manifest.json", {**said, "sha256": hashes})
+    _verify(folder)
+
+
+def _ensure_empty(folder: Path) -> None:
+    """Make a folder, and refuse one that holds something."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty; give a new folder")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -103,7 +136,7 @@ def _verify(folder: Path) -> None:
         path = folder / Path(name).name
         if not path.is_file():
             raise InputError(f"{path} is missing; copy the whole folder again")
-        if _sha256(path) != expected:
+        if sha256(path) != expected:
             raise InputError(f"{path} is damaged: its sha256 is not that of the manifest; copy it again")
 
 

@@ -4,7 +4,6 @@ From the hub come the manifest and the config of one commit, and then the files 
 by its sha256; nothing else is fetched, and nothing is unpickled.
 """
 
-import json
 import re
 import tempfile
 from collections.abc import Mapping
@@ -121,6 +120,23 @@ def save_pretrained(model: AlignedModel, place: Path, about: Mapping[str, Any] |
     (place / "README.md").write_text(card.card(place), encoding="utf-8")
 
 
+def republish(source: Path, place: Path, about: Mapping[str, Any]) -> None:
+    """Copy a model for others into a new folder, byte for byte, with another manifest and the card of it.
+
+    Args:
+        source: the folder of a model.
+        place: the new folder.
+        about: what the manifest shall say; where the data lay on this machine is left out.
+
+    Raises:
+        UsageError: there is something in the folder already, or no model in the source.
+        InputError: a file of the source is damaged, missing, or named as one of another folder.
+    """
+    listed(source, str(source))
+    folder.copy(source, place, public(about))
+    (place / "README.md").write_text(card.card(place), encoding="utf-8")
+
+
 def push_to_hub(
     model: AlignedModel | str | Path, repository: str, *, about: Mapping[str, Any] | None = None, **options: Any
 ) -> str:
@@ -186,7 +202,7 @@ def upload(  # noqa: PLR0913  the options of every upload
 def contents(place: Path) -> dict[str, bytes]:
     """What of a model's folder is uploaded: the listed files, the manifest as others shall see it, and the card."""
     out = {name: (place / name).read_bytes() for name in listed(place, str(place)) if name != "manifest.json"}
-    manifest = json.dumps(public(folder.read_manifest(place)), indent=1, ensure_ascii=False)
+    manifest = folder.dumped(public(folder.read_manifest(place)))
     readme = place / "README.md"
     text = readme.read_text(encoding="utf-8") if readme.is_file() else card.card(place)
     return {**out, "manifest.json": manifest.encode(), "README.md": text.encode()}

@@ -76,7 +76,13 @@ def _model(
         SeenError: it has seen a held-out formula.
     """
     trained_on = refuse_seen({group_of(sample) for sample in sides.test}, manifest.get("groups_seen"))
-    return lines_of(task, _name(folder), load(folder)), {"model": str(folder), "model trained on": trained_on}
+    told = {"model": str(folder), "model weights": weights(manifest), "model trained on": trained_on}
+    return lines_of(task, _name(folder), load(folder)), told
+
+
+def weights(manifest: Mapping[str, Any]) -> str:
+    """sha256 of a model's weights as its manifest has it: what tells it from every other model."""
+    return str(manifest.get("sha256", {}).get("model.safetensors", "unknown"))
 
 
 def split_of(shards: ShardSet, named: Mapping[str, Any], asked: int | None) -> Split:

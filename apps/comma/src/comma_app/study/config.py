@@ -10,7 +10,7 @@ from comma_data.nearest import did_you_mean
 from comma_eval.errors import EvalError
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from comma_app.study.errors import AppError
+from comma_app.errors import AppError
 from comma_app.study.runs import merged, read_run
 from comma_app.study.tasks import asked
 

@@ -1,10 +1,6 @@
 """What can go wrong in a study, each with the exit code of the command that meets it."""
 
-
-class AppError(Exception):
-    """Base of the errors whose message is meant for the user."""
-
-    exit_code = 1
+from comma_app.errors import AppError
 
 
 class StudyError(AppError):

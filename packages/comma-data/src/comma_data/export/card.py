@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from comma_data.export.columns import Column, Type
+from comma_data.export.columns import Column
 from comma_data.export.features import card_features
+from comma_data.export.markdown import code, column_table, size_category, table
 from comma_data.export.yaml import dump
 from comma_data.manifest import Manifest
-
-SIZES = {10**3: "n<1K", 10**4: "1K<n<10K", 10**5: "10K<n<100K", 10**6: "100K<n<1M"}
-"""Samples below -> the category that Hugging Face gives it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +53,7 @@ class Card:
         return {
             "license": self.licence,
             "pretty_name": self.manifest.name,
-            "size_categories": [next((c for n, c in SIZES.items() if self.manifest.samples < n), "n>1M")],
+            "size_categories": [size_category(self.manifest.samples)],
             "tags": ["materials-science", "chemistry", "comma"],
             "configs": [{"config_name": "default", "data_files": files}],
             "dataset_info": {
@@ -70,20 +68,19 @@ class Card:
 
     def _body(self) -> str:
         parts = [(part.name, f"{part.samples:,}", f"{part.removed:,}") for part in self.parts]
-        columns = [(f"`{c.name}`", f"`{_type(c.type)}`", c.about) for c in self.columns]
         paragraphs = (
             f"# {self.manifest.name}",
             self.about(),
             "## Parts",
-            _table(("part", "samples", "texts left out"), parts),
+            table(("part", "samples", "texts left out"), parts),
             _LEFT_OUT,
             "## Columns",
-            _table(("column", "type", "what it holds"), columns),
+            column_table(self.columns),
             "A modality is a list with one entry per value: empty where a sample has none.",
             "## Reading it",
             _READING,
             "## Where it comes from",
-            _table(("source", "read", "accepted", "refused"), _counts(self.manifest)),
+            table(("source", "read", "accepted", "refused"), _counts(self.manifest)),
             self._origin(),
             _files(self.manifest.inputs),
         )
@@ -91,8 +88,8 @@ class Card:
 
     def _origin(self) -> str:
         return (
-            f"The licence is given as `{_code(self.licence)}`; that of each source still applies. The folds come from"
-            f" the salt `{_code(self.manifest.split_salt)}`; the data set that was exported has the hash"
+            f"The licence is given as `{code(self.licence)}`; that of each source still applies. The folds come from"
+            f" the salt `{code(self.manifest.split_salt)}`; the data set that was exported has the hash"
             f" `{self.manifest.data_hash}`. Files that were read, with their sha256:"
         )
 
@@ -114,29 +111,13 @@ LISTED = 100
 
 
 def _files(inputs: Mapping[str, str]) -> str:
-    lines = [f"- `{_code(name)}` {sha256}" for name, sha256 in sorted(inputs.items())[:LISTED]]
+    lines = [f"- `{code(name)}` {sha256}" for name, sha256 in sorted(inputs.items())[:LISTED]]
     rest = [f"- and {len(inputs) - LISTED:,} more"] if len(inputs) > LISTED else []
     return "\n".join([*lines, *rest])
 
 
 def _counts(manifest: Manifest) -> list[tuple[str, ...]]:
     return [
-        (_code(source), f"{counts.read:,}", f"{counts.accepted:,}", f"{counts.read - counts.accepted:,}")
+        (code(source), f"{counts.read:,}", f"{counts.accepted:,}", f"{counts.read - counts.accepted:,}")
         for source, counts in manifest.counts.items()
     ]
-
-
-def _type(kind: Type) -> str:
-    if isinstance(kind, list):
-        return f"[{_type(kind[0])}]"
-    return f"{{{', '.join(_code(name) for name in kind)}}}" if isinstance(kind, Mapping) else kind
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _code(text: str) -> str:
-    """A name on one line that does not end the code or the cell it stands in, and starts no markup."""
-    return " ".join(text.split()).translate({ord(c): "'" if c == "`" else "/" for c in "`|<>"})

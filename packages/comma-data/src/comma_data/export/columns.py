@@ -6,8 +6,18 @@ from dataclasses import dataclass
 from comma_data.errors import DataError
 from comma_data.sample import Sample
 
-Type = str | list["Type"] | dict[str, "Type"]
-"""A scalar (`string`, `bool`, `int8`, `int64`, `float64`, `binary`, `image`), `[type]` for a list, `{name: type}`."""
+
+@dataclass(frozen=True, kw_only=True)
+class Vector:
+    """A list of so many numbers in every row."""
+
+    length: int
+    dtype: str = "float32"
+
+
+Type = str | Vector | list["Type"] | dict[str, "Type"]
+"""A scalar (`string`, `bool`, `int8`, `int32`, `int64`, `float32`, `float64`, `binary`, `image`), a vector, `[type]`
+for a list, `{name: type}`."""
 
 MODALITIES: Mapping[str, Type] = {
     "structure": [

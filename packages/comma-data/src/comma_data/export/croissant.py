@@ -1,9 +1,10 @@
 """The exported files as Croissant 1.0 (MLCommons, http://mlcommons.org/croissant/1.0), which search engines read."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from comma_data.export.columns import Column, Type
+from comma_data.export.columns import Column, Type, Vector
 
 Node = dict[str, Any]
 
@@ -51,14 +52,30 @@ TYPES: Mapping[str, str] = {
     "string": "sc:Text",
     "bool": "sc:Boolean",
     "int8": "sc:Integer",
+    "int32": "sc:Integer",
     "int64": "sc:Integer",
+    "float32": "sc:Float",
     "float64": "sc:Float",
     "image": "sc:ImageObject",
 }
 """Scalar -> data type; bytes have none, so that columns of them are left out."""
 
 FILES = "parquet-files"
-RECORDS = "samples"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """What the rows of a table are."""
+
+    name: str = "samples"
+    about: str = "One row per sample."
+    key: Sequence[str] = ("id",)
+    """Columns that together tell a row from every other."""
+    includes: str = "data/*.parquet"
+    """Pattern of the files."""
+
+
+SAMPLES = Records()
 
 
 def croissant(  # noqa: PLR0913 - what a data set says of itself
@@ -69,6 +86,7 @@ def croissant(  # noqa: PLR0913 - what a data set says of itself
     about: str,
     columns: Sequence[Column],
     files: Mapping[str, tuple[int, str]],
+    records: Records = SAMPLES,
 ) -> Node:
     """The document `croissant.json`.
 
@@ -79,6 +97,7 @@ def croissant(  # noqa: PLR0913 - what a data set says of itself
         about: One paragraph.
         columns: Of the table.
         files: Path of each Parquet file below the document -> its bytes and sha256.
+        records: What the rows are.
     """
     objects = [_file(path, size, sha256) for path, (size, sha256) in files.items()]
     every = {
@@ -87,7 +106,7 @@ def croissant(  # noqa: PLR0913 - what a data set says of itself
         "name": FILES,
         "description": "All Parquet files.",
         "encodingFormat": "application/x-parquet",
-        "includes": "data/*.parquet",
+        "includes": records.includes,
     }
     return {
         "@context": CONTEXT,
@@ -98,7 +117,7 @@ def croissant(  # noqa: PLR0913 - what a data set says of itself
         "license": licence,
         "version": version,
         "distribution": [*objects, every],
-        "recordSet": [_records(columns)],
+        "recordSet": [_records(columns, records)],
     }
 
 
@@ -114,21 +133,22 @@ def _file(path: str, size: int, sha256: str) -> Node:
     }
 
 
-def _records(columns: Sequence[Column]) -> Node:
-    fields = [_field(f"{RECORDS}/{c.name}", c.type, column=c.name, about=c.about) for c in columns]
+def _records(columns: Sequence[Column], records: Records) -> Node:
+    fields = [_field(f"{records.name}/{c.name}", c.type, column=c.name, about=c.about) for c in columns]
+    keys = [{"@id": f"{records.name}/{column}"} for column in records.key]
     return {
         "@type": "cr:RecordSet",
-        "@id": RECORDS,
-        "name": RECORDS,
-        "description": "One row per sample.",
-        "key": {"@id": f"{RECORDS}/id"},
+        "@id": records.name,
+        "name": records.name,
+        "description": records.about,
+        "key": keys if len(keys) > 1 else keys[0],
         "field": fields,
     }
 
 
 def _field(identifier: str, kind: Type, *, column: str, about: str = "", path: str = "") -> Node:
     """A field; one of a struct, or of a list of structs, has its members as sub-fields."""
-    repeated = isinstance(kind, list)
+    repeated = isinstance(kind, list | Vector)
     inner = _innermost(kind)
     node: Node = {"@type": "cr:Field", "@id": identifier, "name": identifier.rsplit("/", 1)[1]}
     node |= {"description": about} if about else {}
@@ -150,4 +170,6 @@ def _source(column: str, path: str, kind: Type) -> Node:
 
 
 def _innermost(kind: Type) -> Type:
+    if isinstance(kind, Vector):
+        return kind.dtype
     return _innermost(kind[0]) if isinstance(kind, list) else kind

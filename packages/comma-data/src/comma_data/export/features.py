@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from comma_data.export.columns import Column, Type
+from comma_data.export.columns import Column, Type, Vector
 
 Feature = dict[str, Any]
 
@@ -19,6 +19,8 @@ def card_features(columns: Sequence[Column]) -> list[Feature]:
 
 
 def _json(kind: Type) -> Feature:
+    if isinstance(kind, Vector):
+        return {"feature": _json(kind.dtype), "length": kind.length, "_type": "List"}
     if isinstance(kind, list):
         return {"feature": _json(kind[0]), "_type": "List"}
     if isinstance(kind, dict):
@@ -27,6 +29,8 @@ def _json(kind: Type) -> Feature:
 
 
 def _card(kind: Type) -> Feature:
+    if isinstance(kind, Vector):
+        return {"list": kind.dtype, "length": kind.length}
     if isinstance(kind, list):
         inner = _card(kind[0])
         return {"list": inner.get("dtype") or inner.get("struct") or inner}

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from comma_data.errors import MissingPackageError
-from comma_data.export.columns import Column, Type
+from comma_data.export.columns import Column, Type, Vector
 from comma_data.export.features import json_features
 from comma_data.export.rows import Row
 from comma_data.storage import complete_file
@@ -85,6 +85,8 @@ def _groups(rows: Iterable[tuple[Row, int]]) -> Iterator[list[Row]]:
 
 
 def _arrow(kind: Type, pa: ModuleType) -> Any:
+    if isinstance(kind, Vector):
+        return pa.list_(_arrow(kind.dtype, pa), kind.length)
     if isinstance(kind, list):
         return pa.list_(_arrow(kind[0], pa))
     if isinstance(kind, dict):
