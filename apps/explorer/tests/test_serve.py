@@ -119,6 +119,20 @@ def test_a_value_of_the_index_is_a_question(ask):
     assert "1.000" in page
 
 
+@pytest.mark.parametrize("hit", ["structure/3", "text/2"])
+@pytest.mark.parametrize("question", ["q=NaCl", "q=Heat+it+at+900+°C.", "like=structure:1", "like=text:2"])
+def test_a_hit_is_explained(ask, question, hit):
+    status, _, page = ask(f"/why/{hit}?{quote(question, safe='=&:+')}")
+    assert status == 200
+    assert "Structure" in page or "Protocol" in page
+    assert '<script src="/static/turn.js"' in page
+
+
+def test_a_file_is_explained_too(ask):
+    _, told = send(ask, "salt.cif", CIF.encode())
+    assert "salt.cif" in ask(f"/why/text/1?file={told['key']}")[2]
+
+
 def test_a_picture_is_an_svg_of_the_value(ask):
     status, headers, svg = ask("/picture/structure/0")
     assert (status, headers["content-type"]) == (200, "image/svg+xml")
@@ -141,6 +155,9 @@ def test_a_picture_is_an_svg_of_the_value(ask):
         ("/?like=structure:99999", 400, "holds no structure 99999"),
         ("/?like=sound:1", 400, "holds no sound"),
         ("/?q=" + "x" * 9000, 400, "as a file"),
+        ("/why/structure/0", 404, "ask with one alone"),
+        ("/why/structure/0?q=NaCl&like=text:1", 404, "ask with one alone"),
+        ("/why/structure/99999?q=NaCl", 404, "holds no structure 99999"),
         ("/picture/structure/99999", 404, "holds no structure"),
         ("/picture/text/1", 404, "has no picture"),
         ("/entry/nobody", 404, "no entry"),

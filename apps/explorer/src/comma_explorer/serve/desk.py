@@ -1,7 +1,7 @@
 """What the handlers work with: an index with its model, its data set, and what pages sent; safe to ask from threads."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -10,8 +10,10 @@ import numpy as np
 from comma_data.errors import DataError
 from comma_data.sample import Sample
 from comma_data.shards import ShardSet
+from comma_encoders.modality import get
 from jaxtyping import Float
 
+from comma_explorer.explain.explanation import Explanation, Given, explain
 from comma_explorer.search.ask import Finder, direction
 from comma_explorer.search.errors import SearchError
 from comma_explorer.search.hits import Hit, Hits
@@ -134,6 +136,32 @@ class Desk:
             return self.data[self.data.position(identifier)]
         except (DataError, KeyError) as error:
             raise SearchError(f"the data set has no entry {identifier[:80]!r}") from error
+
+    def why(self, asked: Asked, modality: str, row: int) -> Explanation:
+        """What makes a hit similar to the only question.
+
+        Raises:
+            SearchError: there are several questions, or the value is not at hand.
+            UsageError, InputError: a value cannot be embedded.
+        """
+        questions = self.questions(asked)
+        if len(questions) + len(asked.like) != 1:
+            raise SearchError("one question can be explained at a time: ask with one alone")
+        asking = (
+            Given(modality=questions[0].modality, value=questions[0].value, name=questions[0].said)
+            if questions
+            else self._given(*asked.like[0])
+        )
+        asking = replace(asking, value=get(asking.modality).coerce(asking.value))
+        with self._lock:
+            name = self.finder.index.manifest.model.name
+            return explain(self.finder.model, asking, self._given(modality, row), name=name)
+
+    def _given(self, modality: str, row: int) -> Given:
+        """A value of the index; protocols are in it, for others the data set is read."""
+        hit = self.hit(modality, row)
+        value = hit.steps if modality == "text" else self.value(modality, row)
+        return Given(modality=modality, value=value, name=hit.places[0].formula or hit.places[0].id)
 
     @property
     def targets(self) -> Sequence[str]:

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from comma_explorer.explain.page.render import SCRIPT, STYLE, fragment
 from comma_explorer.search.errors import SearchError
 from comma_explorer.serve.asked import LONGEST, MOST, Asked
 from comma_explorer.serve.desk import Desk, Found
@@ -27,7 +28,7 @@ from comma_explorer.serve.guard import Guard
 from comma_explorer.serve.pictures import DRAWN, document
 
 HERE = Path(__file__).parent
-STATIC = {"app.css": "text/css", "app.js": "text/javascript"}
+STATIC = {"app.css": "text/css", "app.js": "text/javascript", "turn.js": "text/javascript"}
 """Files that are given out, and their types; no other name leads anywhere."""
 LARGEST = 32 * 2**20
 """Bytes that a page may send."""
@@ -82,6 +83,7 @@ class Site:
                 targets=self.desk.targets,
                 drawn=DRAWN if self.desk.data is not None else (),
                 shown=self.desk.data is not None,
+                single=bool(asked.words) + len(asked.files) + len(asked.like) == 1,
                 atlas=self.desk.atlas is not None,
                 longest=LONGEST,
                 most=MOST,
@@ -119,6 +121,17 @@ class Site:
             return self._gone(str(error))
         return HTMLResponse(show.page(sample))
 
+    async def why(self, request: Request) -> Response:
+        """What makes a hit similar to the question."""
+        try:
+            asked = Asked.parse(request.query_params)
+            modality, row = request.path_params["modality"], request.path_params["row"]
+            found = await run_in_threadpool(self.desk.why, asked, modality, row)
+        except MISTAKES as error:
+            return self._gone(str(error))
+        page = _environment().get_template("why.html").render(asked=asked, body=fragment(found))
+        return HTMLResponse(page)
+
     async def atlas(self, _request: Request) -> Response:
         """The atlas, where the server was started with one."""
         if self.desk.atlas is None:
@@ -130,9 +143,9 @@ class Site:
         name = request.path_params["name"]
         if name not in STATIC:
             return self._gone("there is no such page")
-        text = (HERE / "static" / name).read_text(encoding="utf-8")
+        text = SCRIPT if name == "turn.js" else (HERE / "static" / name).read_text(encoding="utf-8")
         if name == "app.css":
-            text = (SHARED / "style.css").read_text(encoding="utf-8") + text
+            text = (SHARED / "style.css").read_text(encoding="utf-8") + STYLE + text
         return Response(text, media_type=STATIC[name])
 
     def _gone(self, problem: str) -> Response:
@@ -157,6 +170,7 @@ def app_of(desk: Desk, *, token: str, port: int) -> Guard:
         Route("/sent", site.receive, methods=["POST"]),
         Route("/picture/{modality:str}/{row:int}", site.picture),
         Route("/entry/{identifier:str}", site.entry),
+        Route("/why/{modality:str}/{row:int}", site.why),
         Route("/atlas", site.atlas),
         Route("/static/{name:str}", site.static),
     ]
