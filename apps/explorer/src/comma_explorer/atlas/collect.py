@@ -15,7 +15,6 @@ from sklearn.manifold import TSNE
 
 from comma_explorer.search.errors import SearchError
 from comma_explorer.search.index import Index
-from comma_explorer.search.opened import data_of
 from comma_explorer.search.tables import TARGET, targets_of
 
 NEAR = 5
@@ -92,7 +91,7 @@ def collect(
     known = (*COUNTED, *targets_of(index.entries))
     if colour not in known:
         raise SearchError(f"nothing is called {colour!r}{did_you_mean(colour, known)}; there are {', '.join(known)}")
-    shards = data_of(index, data)
+    shards = index.data(data)
     if shards is None:
         raise SearchError("the data set of this index is not on this machine: give it with --data FOLDER")
     places = _Places(index)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from comma_data.errors import DataError
 from comma_data.nearest import did_you_mean
 from comma_data.sample import Sample
 from comma_data.shards import ShardSet
@@ -156,13 +157,37 @@ class Index:
             data: Folder or address of the data set; None takes the place where the index was built.
 
         Raises:
-            SearchError: It is another data set.
-            ShardError: There is none.
+            SearchError: It is another data set, or there is none.
         """
-        shards = ShardSet(data or self.manifest.data.place)
-        if shards.manifest.data_hash != self.manifest.data.data_hash:
-            raise SearchError(f"{shards.path} is another data set than the one {self.folder} was built of")
+        shards = self.data(data)
+        if shards is None:
+            raise SearchError(f"the data set of {self.folder} is not at {self.manifest.data.place}: say where it is")
         return shards[shards.position(place.id)]
+
+    def data(self, folder: str | Path | None = None) -> ShardSet | None:
+        """The data set that the index was built of.
+
+        Args:
+            folder: Where it is, a folder or an address; None looks where the index was built from.
+
+        Returns:
+            None where nobody said where it is, and it is not where it was.
+
+        Raises:
+            SearchError: What was given holds another data set, or none.
+        """
+        told = self.manifest.data
+        try:
+            shards = ShardSet(folder or told.place)
+        except DataError as error:
+            if folder is None:
+                return None
+            raise SearchError(f"{folder}: {error}") from error
+        if shards.manifest.data_hash != told.data_hash:
+            if folder is None:
+                return None
+            raise SearchError(f"{folder} is another data set than the one that {self.folder} was built of")
+        return shards
 
     def check_has(self, modality: str) -> None:
         """Refuse a modality of which there is no value.

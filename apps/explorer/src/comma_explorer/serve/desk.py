@@ -17,7 +17,6 @@ from comma_explorer.explain.explanation import Explanation, Given, explain
 from comma_explorer.search.ask import Finder, direction
 from comma_explorer.search.errors import SearchError
 from comma_explorer.search.hits import Hit, Hits
-from comma_explorer.search.opened import data_of
 from comma_explorer.search.question import Question
 from comma_explorer.serve.asked import Asked
 from comma_explorer.serve.sent import Sent, words
@@ -56,7 +55,7 @@ class Desk:
         finder = Finder.open(index, model=model)
         if atlas is not None and not atlas.is_file():
             raise SearchError(f"there is no atlas {atlas}; make one with `comma atlas DATA --out {atlas}`")
-        shards = data_of(finder.index, data)
+        shards = finder.index.data(data)
         return cls(finder=finder, data=shards, atlas=atlas, sent=Sent(known=tuple(finder.model.configs)))
 
     def warm(self) -> None:
