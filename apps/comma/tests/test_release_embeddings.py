@@ -260,9 +260,7 @@ def offline(monkeypatch):
 @pytest.mark.filterwarnings("ignore")  # of datasets and what it imports
 def test_datasets_loads_each_modality_and_all(offline, out, frame, tmp_path):
     datasets = pytest.importorskip("datasets", reason="datasets is not installed")
-    from datasets.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
+    datasets.disable_progress_bars()
     texts = datasets.load_dataset(str(out), "text", cache_dir=str(tmp_path / "cache"))
     assert {part: len(rows) for part, rows in texts.items()} == dict(
         frame[frame.modality == "text"].part.value_counts()
