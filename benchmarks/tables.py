@@ -158,6 +158,15 @@ def across(
     return made
 
 
+def waits(rows: Sequence[Row]) -> Iterator[Cells]:
+    """A line for each way to ask: the median and the longest wait."""
+    yield ("asked with", "median, s", "longest, s")
+    ways = dict.fromkeys(row["way"] for row in rows if row["metric"] == "median seconds")
+    for way in ways:
+        found = {row["metric"]: row["value"] for row in rows if row["way"] == way}
+        yield (way, f"{found['median seconds']:.3f}", f"{found['worst seconds']:.3f}")
+
+
 def outcomes(primary: Sequence[Row]) -> Iterator[Cells]:
     """What was claimed beforehand, and what came of it."""
     yield ("primary outcome", "figure", "model", "beside", "difference (95 % interval)", "verdict")
