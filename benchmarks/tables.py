@@ -150,7 +150,8 @@ def across(
         lines: dict[tuple[str, ...], dict[str, Row]] = {}
         for row in kept:
             lines.setdefault(tuple(str(row.get(label, "")) for label in by), {})[row[column]] = row
-        yield (*by, "n", *(f"{metric}, {name}" for name in columns))
+        named = f"{metric}, " if column == "model" else f"{metric}, {column} "
+        yield (*by, "n", *(f"{named}{name}" for name in columns))
         for labels, found in lines.items():
             figures = (interval(found[name]) if name in found else "" for name in columns)
             yield (*labels, number(max(row["n"] for row in found.values())), *figures)
@@ -222,6 +223,11 @@ TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "comma-small": probes,
     "explain-checks": explanations,
     "search": searches,
+    "lattice": across("MAE", ("from", "target")),
+    "cross-retrieval": across("R@1", ("direction",)),
+    "cross-retrieval-outcomes": outcomes,
+    "missing-modalities": across("R@1", ("direction", "absent")),
+    "defects": across("accuracy", ("set", "host", "conditions", "model"), column="labels"),
 }
 
 
@@ -232,7 +238,7 @@ OUTCOMES = "-outcomes"
 def table(name: str, folder: Path = RESULTS) -> str:
     """The Markdown table of a result, with the command, commit and machine behind it."""
     result = json.loads((folder / f"{name.removesuffix(OUTCOMES)}.json").read_text(encoding="utf-8"))
-    head, *body = outcomes(result["primary"]) if name.endswith(OUTCOMES) else TABLES[name](result["rows"])
+    head, *body = TABLES[name](result["primary" if name.endswith(OUTCOMES) else "rows"])
     lines = [head, ["---"] * len(head), *body]
     machine = result["machine"]
     origin = f"`{result['command']}`, {machine['cores']} cores, {machine['cpu']}, commit {str(result['commit'])[:8]}"

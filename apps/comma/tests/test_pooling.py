@@ -60,6 +60,19 @@ def test_two_of_ours_are_compared_once(rng):
     assert pairs == [("first", "second"), ("first", "line"), ("second", "line")]
 
 
+def test_every_way_to_ask_a_model_is_compared(rng):
+    named = {"m: image": rng.random((2, N)), "m, random weights: image": rng.random((2, N)), "line": rng.random((2, N))}
+    question = two_folds(**named, mine=rng.random((2, N)))
+    pairs = [(row.labels["model"], row.labels["against"]) for row in differences(question, ["m"])]
+    assert pairs == [
+        ("m: image", "m, random weights: image"),
+        ("m: image", "line"),
+        ("m: image", "mine"),
+        ("m, random weights: image", "line"),
+        ("m, random weights: image", "mine"),
+    ]
+
+
 def test_rmse_is_the_root_of_the_mean_square(rng):
     error = rng.normal(size=N)
     told = items("ours", error**2, "squared error") + items("ours", abs(error), "absolute error")

@@ -87,15 +87,17 @@ def figures(question: Question) -> Iterator[Row]:
 def differences(question: Question, ours: Sequence[str]) -> Iterator[Row]:
     """Paired differences of our models from every other line.
 
-    Two of ours are compared once, the one that comes first in the study against the other.
+    Some tasks ask a model in several ways, as `NAME: image` or `NAME, random weights`: each is one of ours. Two of ours
+    are compared once, the one that comes first against the other.
     """
     for figure, models in question.answers.items():
         if figure in SHOWN_ONLY:
             continue
-        places = {name: number for number, name in enumerate(ours)}
-        for model in (name for name in ours if name in models):
+        own = [line for name in ours for line in models if line == name or line.startswith((f"{name}: ", f"{name}, "))]
+        places = {line: number for number, line in enumerate(own)}
+        for model in own:
             for line in models:
-                if line != model and places.get(line, len(ours)) > places[model]:
+                if line != model and places.get(line, len(own)) > places[model]:
                     labels = {**question.labels, MODEL: model, AGAINST: line}
                     yield row(labels, figure, question.interval(figure, [model, line], np.subtract))
 
