@@ -18,7 +18,15 @@ def invoke(*arguments):
 
 def test_the_list_names_every_study_with_its_question():
     lines = invoke("list").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["band-gap", "demo", "synthesis"]
+    assert [line.split()[0] for line in lines] == [
+        "ablations",
+        "band-gap",
+        "corrupted-text",
+        "demo",
+        "modalities",
+        "synthesis",
+        "transfer",
+    ]
     assert all("?" in line for line in lines)
 
 
