@@ -215,6 +215,7 @@ TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "data-reading": reading,
     "reliability-data": faults,
     "reliability-align": faults,
+    "reliability-serve": faults,
     "structure-accuracy": accuracy,
     "losses-ablation": objectives,
     "loss-memory": ratios,
