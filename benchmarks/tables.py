@@ -216,6 +216,7 @@ TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "reliability-data": faults,
     "reliability-align": faults,
     "reliability-serve": faults,
+    "serve": waits,
     "structure-accuracy": accuracy,
     "losses-ablation": objectives,
     "loss-memory": ratios,

@@ -12,6 +12,7 @@ from comma_data.shards import ShardSet
 from jaxtyping import Float, Int
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from comma_explorer.search.errors import SearchError
 from comma_explorer.search.index import Index
@@ -114,11 +115,14 @@ def collect(
 def flat(vectors: Float[np.ndarray, "points dim"], seed: int) -> Float[np.ndarray, "points 2"]:
     """Places in the plane: t-SNE (van der Maaten and Hinton 2008) from the first principal components."""
     parts = min(COMPONENTS, *vectors.shape)
-    reduced = PCA(n_components=parts, svd_solver="full").fit_transform(vectors)
-    if len(vectors) < 4:
-        return np.column_stack([reduced, np.zeros((len(vectors), 2))])[:, :2]
-    perplexity = min(PERPLEXITY, (len(vectors) - 1) / 3)
-    made = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced)
+    with threadpool_limits(
+        limits=1
+    ):  # the same places with any number of cores, and no threads that wait for each other
+        reduced = PCA(n_components=parts, svd_solver="full").fit_transform(vectors)
+        if len(vectors) < 4:
+            return np.column_stack([reduced, np.zeros((len(vectors), 2))])[:, :2]
+        perplexity = min(PERPLEXITY, (len(vectors) - 1) / 3)
+        made = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced)
     return np.asarray(made, dtype=float)
 
 
