@@ -15,6 +15,8 @@ PART = "serve"
 WHAT = "hostile texts in every field of data and questions, in a real Chromium: nothing runs, nothing outside is asked"
 FIELDS = ("q", "elements", "only", "without", "source", "low", "like", "file")
 PAYLOADS = 100
+PROGRAMS = ("chromium",)
+"""What has to be installed."""
 
 
 def run(*, full: bool, folder: Path) -> Outcome:

@@ -76,14 +76,16 @@ def running(index: Path, *options: str) -> Iterator[Server]:
     """The server, ended afterwards."""
     code = "from comma_explorer.serve.cli import app; app()"
     command = [sys.executable, "-c", code, "--index", str(index), "--no-browser", *options]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if found := re.search(r"http://127\.0\.0\.1:(\d+)/\?token=(\S+)", line):
-                yield Server(port=int(found[1]), token=found[2])
-                return
-        raise RuntimeError("the server ended before it told its address")
-    finally:
-        process.terminate()
-        process.wait(30)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield _told(process)
+        finally:
+            process.terminate()
+
+
+def _told(process: "subprocess.Popen[str]") -> Server:
+    """What the server says of itself when it is ready."""
+    for line in process.stderr or ():
+        if found := re.search(r"http://127\.0\.0\.1:(\d+)/\?token=(\S+)", line):
+            return Server(port=int(found[1]), token=found[2])
+    raise RuntimeError("the server ended before it told its address")
