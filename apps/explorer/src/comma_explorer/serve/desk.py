@@ -54,7 +54,7 @@ class Desk:
         """
         finder = Finder.open(index, model=model)
         if atlas is not None and not atlas.is_file():
-            raise SearchError(f"there is no atlas {atlas}; make one with `comma atlas DATA --out {atlas}`")
+            raise SearchError(f"there is no atlas {atlas}; make one with `comma atlas --index {index} --out {atlas}`")
         shards = finder.index.data(data)
         return cls(finder=finder, data=shards, atlas=atlas, sent=Sent(known=tuple(finder.model.configs)))
 

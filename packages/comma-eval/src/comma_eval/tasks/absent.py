@@ -72,7 +72,7 @@ def take_away(there: There, names: Sequence[str], fraction: float, seed: int) ->
         raise UsageError(f"a fraction of {fraction} cannot be taken away: give 0 to 1")
     modalities = list(there)
     present = np.stack([there[m] for m in modalities])
-    draws = np.where(present, np.array([[_uniform(seed, name, m) for name in names] for m in modalities]), -1.0)
+    draws = np.where(present, np.array([[uniform(str(seed), name, m) for name in names] for m in modalities]), -1.0)
     kept = draws >= fraction
     last = present & (draws == draws.max(axis=0)) & ~kept.any(axis=0)
     return dict(zip(modalities, kept & present | last, strict=True))
@@ -114,6 +114,6 @@ def filled(imputer: Imputer, z: Vectors, kept: There) -> Vectors:
     return {m: torch.where(torch.from_numpy(kept[m])[:, None], z[m], imputed(imputer, z, kept, m)) for m in kept}
 
 
-def _uniform(seed: int, name: str, modality: str) -> float:
+def uniform(*names: str) -> float:
     """A number from 0 to 1, not included, that is fixed for ever."""
-    return int.from_bytes(sha256(f"{seed}|{name}|{modality}".encode()).digest()[:6]) / 2**48
+    return int.from_bytes(sha256("|".join(names).encode()).digest()[:6]) / 2**48

@@ -1,10 +1,9 @@
 """Protocols of which some steps are lost, or are another recipe's: how much of a recipe has to be right to be found?"""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from hashlib import sha256
 
 from comma_eval.errors import UsageError
+from comma_eval.tasks.absent import uniform
 from comma_eval.tasks.pool import Pools, Side, Steps
 
 KINDS = ("drop", "swap")
@@ -40,7 +39,7 @@ def _side(side: Side, share: float, kind: str, donors: Side) -> Side:
     samples = []
     for sample, group, name in zip(side.samples, side.groups, side.names, strict=True):
         told: Steps = sample.fields["text"][0]
-        draws = [_uniform(group, name, str(place)) for place in range(len(told))]
+        draws = [uniform(group, name, str(place)) for place in range(len(told))]
         gone = [draw < share and draw < max(draws) for draw in draws]
         if kind == "drop":
             left = tuple(step for step, lost in zip(told, gone, strict=True) if not lost)
@@ -59,19 +58,9 @@ def _foreign(donors: Side, group: str, name: str, place: int) -> str:
     Raises:
         UsageError: all protocols are of one formula.
     """
-    start = int(_uniform(group, name, f"{place} from") * len(donors.groups))
-    for number in _around(start, len(donors.groups)):
+    start = int(uniform(group, name, f"{place} from") * len(donors.groups))
+    for number in (*range(start, len(donors.groups)), *range(start)):
         if donors.groups[number] != group:
             steps: Steps = donors.samples[number].fields["text"][0]
             return steps[min(place, len(steps) - 1)]
     raise UsageError("steps are swapped with those of other formulas, and there is none: choose corruption 'drop'")
-
-
-def _around(start: int, count: int) -> Sequence[int]:
-    """0 to count - 1, beginning elsewhere."""
-    return [(start + i) % count for i in range(count)]
-
-
-def _uniform(*names: str) -> float:
-    """A number from 0 to 1, not included, that is fixed for ever."""
-    return int.from_bytes(sha256("|".join(names).encode()).digest()[:6]) / 2**48
