@@ -251,7 +251,7 @@ def test_what_a_model_saw_is_left_out_where_a_task_says_so(tiny, data, finished,
     """A task that leaves out seen samples is given those of folds that the models were trained without."""
     given = []
     needs = Needs(train=None, test=frozenset({"structure"}), leave_out_seen=True)
-    task = SimpleNamespace(needs=needs, model_of=lambda model: model)
+    task = SimpleNamespace(needs=needs, model_of=lambda model: model, run=lambda *_: None)
     monkeypatch.setattr(
         asking, "answered", lambda _, models, both: given.append((models, both)) or Report(task="x", rows=())
     )

@@ -9,10 +9,6 @@ from comma_data.protocol import Operation, Protocol, steps
 from comma_data.sample import Sample
 from comma_data.split import SALT, fold
 from comma_data.writer import Description, write
-from jaxtyping import install_import_hook
-
-install_import_hook("comma_encoders", "beartype.beartype")
-install_import_hook(["comma_align.losses", "comma_align.objective"], "beartype.beartype")  # where the shapes are
 
 sys.path.insert(0, str(Path(__file__).parent))  # tests share modules: `tiny_run`, `jobs`, `processes`
 

@@ -1,4 +1,4 @@
-"""Shapes are checked at run time in tests: the hook has to be there before the package is imported."""
+"""A small data set of oxides with recipes and gaps, and what is planted in it."""
 
 import sys
 from dataclasses import replace
@@ -6,19 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from jaxtyping import install_import_hook
+from comma_data.formulas import ATOMIC_NUMBERS
+from comma_data.protocol import Operation, Protocol, with_view
+from comma_data.sample import Sample
+from comma_data.split import fold
+from comma_data.writer import Description, write
+from comma_eval import heads
+from comma_eval.baselines import composition
 
 sys.path.insert(0, str(Path(__file__).parent))  # `planted.py` beside the tests
-
-install_import_hook("comma_eval", "beartype.beartype")
-
-from comma_data.formulas import ATOMIC_NUMBERS  # noqa: E402  after the hook
-from comma_data.protocol import Operation, Protocol, with_view  # noqa: E402
-from comma_data.sample import Sample  # noqa: E402
-from comma_data.split import fold  # noqa: E402
-from comma_data.writer import Description, write  # noqa: E402
-from comma_eval import heads  # noqa: E402
-from comma_eval.baselines import composition  # noqa: E402
 
 CATIONS_2 = ("Mg", "Ca", "Sr", "Ba", "Zn", "Pb", "Cd", "Eu")
 CATIONS_4 = ("Ti", "Zr", "Hf", "Sn", "Ce", "Mo", "Ru", "Mn")
