@@ -251,6 +251,25 @@ def test_views_of_the_config_are_told(data):
     run = settings(data, text_views=("operations",), augmentation={})
     source = open_source(data, run)
     assert not any("CO3" in step for s in source.train for step in drawn(s, run, 0).sample.fields["text"][0])
+    told = [text for s in source.validation for text in s.fields.get("text", ())]
+    assert told
+    assert all(text and not any("CO3" in step for step in text) for text in told)
+
+
+def test_a_protocol_of_which_the_view_tells_nothing_is_not_validated_on(data, tmp_path):
+    """Every second one has no operation, so that the encoder would refuse it in the view `operations`."""
+    samples = [
+        replace(s, annotations={"text": tuple(replace(p, operations=()) for p in s.annotations["text"])})
+        if number % 2 and "text" in s.fields
+        else s
+        for number, s in enumerate(ShardSet(data))
+    ]
+    write(samples, tmp_path / "bare", Description(name="bare", build={}, inputs={}, counts={}, joined={}))
+    run = settings(data, text_views=("operations", "precursors"))
+    whole, part = (open_source(place, run).validation for place in (data, tmp_path / "bare"))
+    texts, left = ([text for s in side for text in s.fields.get("text", ())] for side in (whole, part))
+    assert 0 < len(left) < len(texts)
+    assert all(left)
 
 
 def test_worker_processes_change_nothing(data, tmp_path):

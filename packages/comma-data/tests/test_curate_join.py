@@ -56,6 +56,7 @@ def test_a_structure_gets_its_formula(make):
     ("value", "code"),
     [
         (Protocol(target="NaCl", precursors=(), operations=()), "no-precursors"),
+        (Protocol(target="NaTaO3", precursors=("Na2Ta2O6",), operations=()), "empty-protocol"),
         (protocol(temperatures=(700.0, 12001600.0)), "impossible-temperature"),
         (protocol(temperatures=(-300.0,)), "impossible-temperature"),
         (protocol(hours=(-1.0,)), "impossible-time"),

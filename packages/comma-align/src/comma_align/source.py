@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from comma_data.classes import class_of
-from comma_data.protocol import told, told_places
+from comma_data.protocol import told, told_places, with_view
 from comma_data.sample import Sample
 from comma_data.shards import ShardSet
 from comma_data.split import Removed, Split, group_hash, group_of, without_leaks
@@ -63,8 +63,9 @@ def open_source(data: Path, run: Run) -> Source:
     read = (shards.read(i, modalities=wanted) for i in ours)
     cleaned = [without_leaks(sample, held_out) for sample in read if not left_out(sample, run)]
     test = frozenset(h for row, p in zip(shards.rows, part, strict=True) if p == "test" for h in row.origins)
-    chosen_on = (shards.read(i, modalities=wanted) for i, p in enumerate(part) if p == "validation")
-    validation = [without_leaks(sample, test)[0] for sample in chosen_on if not left_out(sample, run)]
+    read = (shards.read(i, modalities=wanted) for i, p in enumerate(part) if p == "validation")
+    chosen_on = (without_leaks(sample, test)[0] for sample in read if not left_out(sample, run))
+    validation = [with_view(sample, run.text_views[0]) for sample in chosen_on]  # without what tells nothing
     useful = usable(run)
     alone = "pretrain" in run.stages  # which needs no pair
     train = [s for s, _ in cleaned if useful(s) or (alone and any(s.fields.get(m) for m in run.modalities))]

@@ -11,7 +11,7 @@ import numpy as np
 from comma_data.errors import StructureError
 from comma_data.formulas import ATOMIC_NUMBERS, reduced
 from comma_data.manifest import Counts, sha256
-from comma_data.protocol import Protocol
+from comma_data.protocol import VIEWS, Protocol, tells
 from comma_data.sample import Record, Refusal
 from comma_data.temperatures import COLDEST, HOTTEST, impossible
 from comma_data.validate import Guard, check_structure
@@ -45,9 +45,9 @@ def curate(records: Iterable[Record | Refusal], guard: Guard = Guard()) -> Curat
     """Take every record or refuse it with a code.
 
     Structures pass `check_structure` and have to agree with the stated formula (`formula-mismatch`). Protocols need a
-    precursor (`no-precursors`) and possible conditions (`impossible-temperature`, `impossible-time`); texts as they
-    were written need a word (`empty-text`) and possible temperatures. An id that comes twice within a modality is
-    refused the second time (`duplicate-id`).
+    precursor (`no-precursors`), something to tell beside the target (`empty-protocol`) and possible conditions
+    (`impossible-temperature`, `impossible-time`); texts as they were written need a word (`empty-text`) and possible
+    temperatures. An id that comes twice within a modality is refused the second time (`duplicate-id`).
 
     Args:
         records: As sources deliver them.
@@ -145,6 +145,8 @@ def _written(record: Record) -> Record | Refusal:
 def _protocol(record: Record, protocol: Protocol) -> Record | Refusal:
     if not protocol.precursors:
         return _refusal(record, "no-precursors", "the protocol names no precursor")
+    if not any(tells(protocol, view) for view in VIEWS):
+        return _refusal(record, "empty-protocol", "no operation, and no precursor but the target; leave it out")
     temperatures = [t for operation in protocol.operations for t in operation.temperatures]
     hottest = HOTTEST_OF[record.provenance.get("origin", "")]
     if any(not COLDEST <= t <= hottest for t in temperatures):

@@ -116,7 +116,7 @@ def _worth_telling(protocol: Protocol) -> list[Operation]:
     return [op for op in protocol.operations if op.kind != "start" or op.temperatures or op.hours or op.media]
 
 
-def _tells(protocol: Protocol, view: str) -> bool:
+def tells(protocol: Protocol, view: str) -> bool:
     """Whether `steps` has anything to tell, at a small part of its price."""
     return bool(
         _worth_telling(protocol)
@@ -163,7 +163,7 @@ def told_places(sample: Sample, view: str) -> list[int]:
     if protocols is None:
         return [place for place in range(count) if told(sample, place, view)]
     return [
-        i for i, p in enumerate(protocols) if (_tells(p, view) if isinstance(p, Protocol) else told(sample, i, view))
+        i for i, p in enumerate(protocols) if (tells(p, view) if isinstance(p, Protocol) else told(sample, i, view))
     ]
 
 
