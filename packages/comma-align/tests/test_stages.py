@@ -1,6 +1,7 @@
 """What the settings of a run do: each is switched on and seen to work."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -151,6 +152,31 @@ def test_a_visit_may_leave_modalities_out_but_never_the_last_pair(data):
     seen = [set(drawn(s, run, epoch).sample.fields) for s in source.train for epoch in range(20)]
     assert all(len(fields) >= 2 for fields in seen)
     assert {frozenset(f) for f in seen} > {frozenset({"structure", "text", "composition"})}
+
+
+def test_what_has_a_modality_is_visited_more_often_and_each_time_anew(data, tmp_path):
+    run = settings(data, visits={"structure": 3}, batch_size=4)
+    steps = loop_of(run, data, tmp_path / "run").stage.steps
+    once = loop_of(settings(data, batch_size=4), data, tmp_path / "once").stage.steps
+    times = Counter(name for step in range(steps.per_epoch) for name in steps.ids(step))
+    expected = {s.id: 3 if "structure" in s.fields else 1 for s in steps.plan.samples}
+    assert {1, 3} == set(expected.values())
+    assert sum(expected.values()) - times.total() < 4  # the tail that fills no batch
+    assert all(count <= expected[name] for name, count in times.items())
+    assert steps.per_epoch == sum(expected.values()) // 4
+    assert len(once) == run.epochs * (len(expected) // 4)
+    sample = next(s for s in steps.plan.samples if "structure" in s.fields)
+    first, second = (drawn(sample, run, 0, turn).sample.fields["structure"][0]["positions"] for turn in (0, 1))
+    assert (first != second).any()
+    assert (first == drawn(sample, run, 0).sample.fields["structure"][0]["positions"]).all()
+
+
+@pytest.mark.parametrize("by", ["elements", "composition"])
+def test_repeated_visits_have_their_place_among_hard_negatives(data, tmp_path, by):
+    steps = loop_of(
+        settings(data, visits={"structure": 2}, hard_negatives={"by": by, "together": 2}), data, tmp_path / "run"
+    ).stage.steps
+    assert len(steps.turns(0)) == 8
 
 
 def test_reliability_counts_less_until_the_curriculum_is_over(data, tmp_path):

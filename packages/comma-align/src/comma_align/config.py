@@ -151,6 +151,9 @@ class Run(Section):
     variations: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     """Modality -> variations that are off unless asked for, since they can destroy a label: `crop` and `erase` of
     images, `strain` of structures."""
+    visits: Mapping[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """Modality -> how often an epoch of `align` visits a sample that has it, once unless named; where few samples have
+    it, a batch holds enough of them to tell each other apart."""
     modality_dropout: Share = 0.0
     """Chance that a visit leaves out a modality of a sample; one pair is always left."""
     imputer: Annotated[float, Field(ge=0)] = 0.0
@@ -234,7 +237,7 @@ class Run(Section):
                     raise ValueError(f"pair_weights: {name!r} is no pair; there are {', '.join(known)}")
         return value
 
-    @field_validator("variations", "pretrain")
+    @field_validator("variations", "visits", "pretrain")
     @classmethod
     def _of_the_run(cls, value: Any, info: ValidationInfo) -> Any:
         modalities = info.data.get("modalities", ())

@@ -140,7 +140,7 @@ def _cost(stage: Stage, job: Job, workers: int) -> Cost:
     return Cost(
         stage=stage.name,
         steps=len(stage.steps),
-        samples=min(job.run.batch_size, len(stage.steps.plan.samples)),
+        samples=len(stage.steps.turns(0)),
         seconds=counted[len(counted) // 2],
         memory=_peak(job.accelerator.device),
     )

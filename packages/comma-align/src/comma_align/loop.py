@@ -146,7 +146,7 @@ class Loop:
             bad = 0 if taken.finite or taken.excused else bad + 1
             if bad > self.place.run.bad_batches:
                 raise DivergedError(self._diverged(step, bad))
-            clock.samples += len(self.stage.steps.places(step))
+            clock.samples += len(self.stage.steps.turns(step))
             self.state = replace(
                 self.state, step=step + 1, seconds=before + clock.seconds, loss_scale=self.scaling.scale
             )  # fmt: skip

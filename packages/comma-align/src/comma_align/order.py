@@ -1,11 +1,13 @@
 """Which samples make which step: a pure function of seed and epoch, the same for any number of processes."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Rng = np.random.Generator
+Item = TypeVar("Item")
 
 
 def generator(*key: int) -> Rng:
@@ -64,6 +66,6 @@ def _leaves(
     return [*_leaves(order[:half], points, together, rng), *_leaves(order[half:], points, together, rng)]
 
 
-def share(batch: Sequence[int], rank: int, world: int) -> list[int]:
+def share(batch: Sequence[Item], rank: int, world: int) -> list[Item]:
     """What one process takes of a global batch: every world-th sample."""
     return list(batch[rank::world])

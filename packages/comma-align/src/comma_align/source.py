@@ -118,12 +118,14 @@ def _kept(places: Mapping[str, Sequence[int]], run: Run, rng: Rng) -> list[str]:
     return left if whole else there
 
 
-def drawn(sample: Sample, run: Run, epoch: int) -> Drawn:
-    """The sample as one visit sees it: one text view, one value a modality, varied; decided by seed, epoch and id.
+def drawn(sample: Sample, run: Run, epoch: int, turn: int = 0) -> Drawn:
+    """The sample as one visit sees it: one text view, one value a modality, varied.
+
+    Decided by seed, epoch and id, and by which visit of the epoch it is, from 0.
 
     Only the text that is drawn is told: a formula may have hundreds of recipes.
     """
-    rng = generator(run.seed, epoch, group_code(sample.id))
+    rng = generator(run.seed, epoch, group_code(sample.id), *([turn] if turn else []))
     view = run.text_views[int(rng.integers(len(run.text_views)))]
     places: dict[str, Sequence[int]] = {name: range(len(sample.fields.get(name, ()))) for name in run.modalities}
     if places.get("text"):

@@ -1,9 +1,9 @@
 """Step number -> what this process works on: its share of the global batch, cut where it is too large for memory."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from comma_data.sample import Sample
@@ -18,6 +18,9 @@ from comma_align.config import Run
 from comma_align.hardness import points
 from comma_align.order import batches, share, steps_per_epoch
 from comma_align.source import Drawn, drawn
+
+Turn: TypeAlias = tuple[int, int]
+"""Place of a sample among those of a plan, and which of its visits in an epoch it is, from 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,13 @@ class Plan:
     world: int = 1
     truth: Mapping[str, float] | None = None
     """Id -> target."""
+    visits: Mapping[str, int] = field(default_factory=dict)
+    """Modality -> how often an epoch visits a sample that has it, if not once."""
+
+    def turns(self) -> list[Turn]:
+        """All visits of an epoch, in the order of the samples."""
+        times = [max((self.visits.get(m, 1) for m in sample.fields), default=1) for sample in self.samples]
+        return [(place, turn) for place, count in enumerate(times) for turn in range(count)]
 
 
 class Steps(Dataset[list[Part]]):
@@ -61,8 +71,10 @@ class Steps(Dataset[list[Part]]):
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.per_epoch = steps_per_epoch(len(plan.samples), plan.run.batch_size)
-        self._points = points(plan.samples, plan.run.hard_negatives)
+        self._turns = plan.turns()
+        self.per_epoch = steps_per_epoch(len(self._turns), plan.run.batch_size)
+        where = points(plan.samples, plan.run.hard_negatives)
+        self._points = None if where is None else where[[place for place, _ in self._turns]]
         self._order = lru_cache(maxsize=2)(self._batches)
 
     def __len__(self) -> int:
@@ -76,24 +88,22 @@ class Steps(Dataset[list[Part]]):
     def _batches(self, epoch: int) -> list[list[int]]:
         run = self.plan.run
         together = run.hard_negatives.together
-        return batches(
-            len(self.plan.samples), run.batch_size, run.seed, epoch, points=self._points, together=together
-        )  # fmt: skip
+        return batches(len(self._turns), run.batch_size, run.seed, epoch, points=self._points, together=together)
 
-    def places(self, step: int) -> list[int]:
-        """Places, among the training samples, of the global batch of a step."""
-        epoch, place = divmod(step, self.per_epoch)
-        return (self._order or self._batches)(epoch)[place]
+    def turns(self, step: int) -> list[Turn]:
+        """The visits of the global batch of a step."""
+        epoch, number = divmod(step, self.per_epoch)
+        return [self._turns[i] for i in (self._order or self._batches)(epoch)[number]]
 
     def ids(self, step: int) -> list[str]:
         """Ids of the samples of a global batch."""
-        return [self.plan.samples[i].id for i in self.places(step)]
+        return [self.plan.samples[place].id for place, _ in self.turns(step)]
 
     def __getitem__(self, step: int) -> list[Part]:
         """This process's share of the batch of a step."""
-        mine = share(self.places(step), self.plan.rank, self.plan.world)
-        visited = [drawn(self.plan.samples[i], self.plan.run, step // self.per_epoch) for i in mine]
-        return cut(visited, self.plan)
+        mine = share(self.turns(step), self.plan.rank, self.plan.world)
+        epoch = step // self.per_epoch
+        return cut([drawn(self.plan.samples[i], self.plan.run, epoch, turn) for i, turn in mine], self.plan)
 
 
 def cut(visited: Sequence[Drawn], plan: Plan) -> list[Part]:

@@ -55,6 +55,7 @@ class Align:
                 epochs=run.epochs,
                 rank=accelerator.process_index,
                 world=accelerator.num_processes,
+                visits=run.visits,
             )
         )
 
