@@ -39,15 +39,12 @@ class Data(_Part):
 
 
 class Approximate(_Part):
-    """The inverted lists of a large modality."""
+    """The graph of neighbours of a large modality."""
 
-    lists: int
-    probes: int
-    """Lists that are looked through for a query."""
-    candidates: int
-    """Of the best by their codes, how many are scored exactly for ten hits."""
+    breadth: int
+    """Candidates that a query for ten hits keeps while it walks."""
     recall: Mapping[str, float]
-    """Modality of held-back queries -> share of their ten nearest values that was found with these probes."""
+    """Modality of held-back queries -> share of their ten nearest values that was found with this breadth."""
 
 
 class Modality(_Part):
