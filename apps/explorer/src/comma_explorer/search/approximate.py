@@ -19,6 +19,7 @@ from jaxtyping import Float
 from comma_explorer.search.errors import DamagedIndexError
 from comma_explorer.search.exact import CHUNK, Nearest, Queries, Vectors, rescored, rounding
 
+_faiss: Any = faiss  # its stub knows neither these arguments nor this class
 LARGE = 50_000
 """Vectors from which on a graph is made."""
 GOAL = 0.993
@@ -77,7 +78,7 @@ def _least(tried: Callable[[int], Graph]) -> Graph | None:
 def _linked(vectors: Vectors) -> Any:
     """The graph of all vectors; the same vectors give the same graph."""
     # unit vectors: the order by distance is that by dot product, and distances suit a graph
-    index = faiss.IndexHNSWSQ(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit, LINKS, faiss.METRIC_L2)
+    index = _faiss.IndexHNSWSQ(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit, LINKS, faiss.METRIC_L2)
     index.hnsw.efConstruction = CARE
     chosen = np.random.default_rng(0).permutation(len(vectors))[:CHUNK]
     index.train(np.ascontiguousarray(vectors[np.sort(chosen)]))
@@ -100,9 +101,9 @@ def _one_thread() -> Iterator[None]:
 def nearest(vectors: Vectors, graph: Graph, query: Float[np.ndarray, " dim"], k: int) -> Nearest:
     """The k best of what the walk meets; fewer where it meets fewer."""
     breadth = max(graph.breadth, -(-graph.breadth * k // NEIGHBOURS))
-    options: Any = faiss.SearchParametersHNSW  # its stub lacks the keyword; set on the index it would be shared
+    options = _faiss.SearchParametersHNSW(efSearch=breadth)  # set on the index it would be shared
     scored = max(k, min(SCORED * k, breadth))
-    rows = graph.index.search(query[None], scored, params=options(efSearch=breadth))[1][0]
+    rows = graph.index.search(query[None], scored, params=options)[1][0]
     return rescored(vectors, rows[rows >= 0], query, k)
 
 
