@@ -104,7 +104,7 @@ def main() -> None:
             f"Ten nearest of {size:,} vectors for one query, one query after the other on one thread, after loading: "
             "exact by 8-bit codes with a proof and along a graph of neighbours, beside a plain product. `mixture` "
             "imitates embeddings (clusters of 50, spectrum falling as i^-0.7, mean not zero; benchmarks/search.py), "
-            "`isotropic` has no structure, comma-small is real vectors. Recall is of queries that were not used to tune. "
+            "`isotropic` has no structure, comma-small is real vectors. Recall is of queries not used to tune. "
             "Other work ran beside it: see the last row"
         ),
         command="OMP_NUM_THREADS=1 python -m benchmarks.search --index INDEX",
