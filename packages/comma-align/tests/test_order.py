@@ -58,6 +58,15 @@ def test_near_points_meet_in_a_batch_and_every_sample_is_visited_once():
     assert batches(128, 16, 0, 0, points=points) == near
 
 
+def test_visits_of_one_sample_are_not_near_ones():
+    places, turns = np.divmod(np.arange(64 * 4), 4)
+    points = np.random.default_rng(0).standard_normal((64, 3))[places]
+    near, apart = (batches(256, 8, 0, 0, points=points, together=4, apart=a) for a in (None, turns))
+    assert np.mean([len(set(places[batch])) for batch in near]) < 4
+    assert np.mean([len(set(places[batch])) for batch in apart]) > 6
+    assert sorted(i for batch in apart for i in batch) == list(range(256))
+
+
 def sample(formula):
     return Sample(id="x", fields={}, groups={"formula": formula, "material": "x"})
 

@@ -28,6 +28,7 @@ def batches(  # noqa: PLR0913  what decides an order
     *,
     points: NDArray[np.floating] | None = None,
     together: int = 8,
+    apart: NDArray[np.integer] | None = None,
 ) -> list[list[int]]:
     """Places of the samples in each global batch of an epoch, `batch_size` each.
 
@@ -38,19 +39,23 @@ def batches(  # noqa: PLR0913  what decides an order
         epoch: each has another order.
         points: (samples, dim); what lies near here meets in a batch. None for a plain random order.
         together: about how many near ones follow each other.
+        apart: (samples,) numbers; only samples of the same one follow each other as near ones, so that visits of one
+            sample, the nearest of all, do not. None for one number.
     """
     rng = generator(seed, epoch)
-    order: list[int] = rng.permutation(samples).tolist() if points is None else _clustered(points, together, rng)
+    order: list[int] = rng.permutation(samples).tolist() if points is None else _clustered(points, together, apart, rng)
     return [order[i * batch_size : (i + 1) * batch_size] for i in range(steps_per_epoch(samples, batch_size))]
 
 
-def _clustered(points: NDArray[np.floating], together: int, rng: Rng) -> list[int]:
+def _clustered(points: NDArray[np.floating], together: int, apart: NDArray[np.integer] | None, rng: Rng) -> list[int]:
     """All places, near ones behind each other, the clusters in random order.
 
     Clusters are the leaves of a random projection tree (Dasgupta and Freund 2008, doi:10.1145/1374376.1374452): halves
     along a random direction until at most `together` are left, so that each epoch has other neighbours meet.
     """
-    clusters = [rng.permutation(leaf) for leaf in _leaves(np.arange(len(points)), points, together, rng)]
+    whole = np.arange(len(points))
+    groups = [whole] if apart is None else [whole[apart == number] for number in np.unique(apart)]
+    clusters = [rng.permutation(leaf) for group in groups for leaf in _leaves(group, points, together, rng)]
     return [int(i) for k in rng.permutation(len(clusters)) for i in clusters[k]]
 
 

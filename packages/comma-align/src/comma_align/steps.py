@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from comma_data.sample import Sample
 from comma_encoders.batch import collate
@@ -73,8 +74,9 @@ class Steps(Dataset[list[Part]]):
         self.plan = plan
         self._turns = plan.turns()
         self.per_epoch = steps_per_epoch(len(self._turns), plan.run.batch_size)
+        places, self._numbers = np.array(self._turns).reshape(-1, 2).T
         where = points(plan.samples, plan.run.hard_negatives)
-        self._points = None if where is None else where[[place for place, _ in self._turns]]
+        self._points = None if where is None else where[places]
         self._order = lru_cache(maxsize=2)(self._batches)
 
     def __len__(self) -> int:
@@ -88,7 +90,15 @@ class Steps(Dataset[list[Part]]):
     def _batches(self, epoch: int) -> list[list[int]]:
         run = self.plan.run
         together = run.hard_negatives.together
-        return batches(len(self._turns), run.batch_size, run.seed, epoch, points=self._points, together=together)
+        return batches(
+            len(self._turns),
+            run.batch_size,
+            run.seed,
+            epoch,
+            points=self._points,
+            together=together,
+            apart=self._numbers,
+        )
 
     def turns(self, step: int) -> list[Turn]:
         """The visits of the global batch of a step."""
