@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from comma_encoders.elements import COUNT, VOLATILE, features
+from comma_encoders.elements import COUNT, LEVELS, VOLATILE, features
 from comma_encoders.modalities.text.formulas import ELEMENTS
 from comma_encoders.modalities.text.materials import amounts
 from comma_encoders.modality import get
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn.functional import cosine_similarity
 
 some = st.dictionaries(st.integers(0, COUNT - 1), st.floats(0.01, 100), min_size=1, max_size=6)
 
@@ -29,10 +30,23 @@ def test_only_ratios_count(found, factor):
 
 @given(some)
 def test_squares_are_fractions(found):
-    whole, kept = features(row(found)).square().split(COUNT, dim=1)
+    whole, kept = features(row(found)).square().split(COUNT, dim=1)[:2]
     assert whole.sum() == pytest.approx(1, abs=1e-5)
     assert float(kept.sum()) == pytest.approx(1, abs=1e-5) or not kept.any()
     assert not kept[0, [z - 1 for z in VOLATILE]].any()
+
+
+def test_fractions_that_differ_a_little_are_near_other_levels():
+    """BaY2O4 and Ba3Y4O9: the plain features are nearly those of one material, the fine ones are not."""
+    a, b = (features(row({55: ba, 38: y, 7: 1.0}))[0].split([2 * COUNT, LEVELS * COUNT]) for ba, y in ((1, 2), (3, 4)))
+    plain, fine = (float(cosine_similarity(x, y, dim=0)) for x, y in zip(a, b, strict=True))
+    assert plain > 0.98
+    assert fine < 0.7
+
+
+def test_every_element_that_is_kept_has_its_levels():
+    _, fine = features(row({55: 1.0, 7: 3.0}))[0].split([2 * COUNT, LEVELS * COUNT])
+    assert fine.unflatten(0, (LEVELS, COUNT)).sum(dim=0).nonzero().flatten().tolist() == [55]
 
 
 def test_without_elements_all_is_zero():
@@ -59,6 +73,24 @@ def test_a_crystal_and_a_text_of_its_formula_are_made_of_the_same():
     text = get("text").collate([("Mixed 1 mol SrO and 1 mol TiO2.",)], get("text").Config())["amounts"]
     crystal = row({37: 1, 21: 1, 7: 3})
     assert torch.allclose(features(text), features(crystal))
+
+
+@pytest.mark.parametrize(
+    ("steps", "known"),
+    [
+        (("Mixed 1 mol SrO and 1 mol TiO2.",), True),
+        (("Mixed SrO and TiO2.", "Amounts: 1 mol SrO, 1 mol TiO2."), True),
+        (("Mixed SrO and TiO2.",), False),
+        (("Crystals of SrTiO3 were grown.",), True),
+        (("Heated at 850 °C.",), True),
+    ],
+)
+def test_ratios_are_read_finely_where_they_are_known(steps, known):
+    """Of precursors that nobody weighed out only the elements are known."""
+    inputs = get("text").collate([steps], get("text").Config())
+    assert inputs["ratios_known"].tolist() == [known]
+    fine = features(inputs["amounts"], inputs["ratios_known"])[:, 2 * COUNT :]
+    assert bool(fine.any()) == (known and bool(inputs["amounts"].any()))
 
 
 def test_a_crystal_can_be_read_past_the_messages():

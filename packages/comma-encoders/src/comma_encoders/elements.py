@@ -6,7 +6,7 @@ hold it only blurred, so it is given directly, past everything else. Where that 
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 COUNT = 118
@@ -15,16 +15,34 @@ VOLATILE = (1, 6, 7, 8, 9, 16, 17)
 """H C N O F S Cl: they come and go with carbonates, nitrates, hydrates, solvents and gases."""
 GASES = (2, 10, 18)
 """Atmospheres, which no crystal contains."""
-FEATURES = 2 * COUNT
+LEVELS = 24
+"""Bumps over the square root of a fraction, evenly from 0 to 1; one reaches to its neighbours."""
+BLOCKS = 2 + LEVELS
+"""Of `COUNT` features each."""
+KINDS = 16
+"""Numbers by which elements are told apart where their fractions are read finely."""
 
 
-def features(amounts: Float[Tensor, "values 118"]) -> Float[Tensor, "values features"]:
-    """Fractions of all elements, and fractions among those that a reaction in the solid keeps.
+def features(
+    amounts: Float[Tensor, "values 118"], known: Bool[Tensor, " values"] | None = None
+) -> Float[Tensor, "values features"]:
+    """Fractions of all elements, fractions among those that a reaction in the solid keeps, and the latter finely.
 
-    Square roots lift dopants, whose fractions are small but decisive. Without any amount all features are zero.
+    Square roots lift dopants, whose fractions are small but decisive. Finely: how near each is to each of `LEVELS`
+    levels, a block of all elements for each, so that 1:2 and 3:4 are as different as other elements. Without any amount
+    all features are zero.
+
+    Args:
+        amounts: of the elements; only their ratios count.
+        known: whether these ratios are those of the material, as in a text that weighs its precursors out; where not,
+            nothing is read finely. None where all are.
     """
     gone = torch.tensor([z - 1 for z in (*VOLATILE, *GASES)], device=amounts.device)
-    return torch.cat([_fractions(amounts), _fractions(amounts.index_fill(1, gone, 0.0))], dim=1).sqrt()
+    kept = _fractions(amounts.index_fill(1, gone, 0.0)).sqrt()
+    levels = torch.linspace(0, 1, LEVELS, device=amounts.device, dtype=amounts.dtype)[:, None]
+    near = torch.exp(-((kept[:, None] - levels) * (LEVELS - 1)).square()) * (kept > 0)[:, None]
+    near = near.flatten(1) if known is None else near.flatten(1) * known[:, None]
+    return torch.cat([_fractions(amounts).sqrt(), kept, near], dim=1)
 
 
 def _fractions(amounts: Float[Tensor, "values 118"]) -> Float[Tensor, "values 118"]:
@@ -32,27 +50,33 @@ def _fractions(amounts: Float[Tensor, "values 118"]) -> Float[Tensor, "values 11
 
 
 class Elements(nn.Module):
-    """Amounts of elements -> (values, width): a linear map plus a small network.
+    """Amounts of elements -> (values, width): a linear map, a small network, and a map of fractions read finely.
 
-    What the linear map lines up between two kinds of values stays lined up for formulas that training never showed.
+    What the linear maps line up between two kinds of values stays lined up for formulas that training never showed. The
+    fine one has a few numbers for each element and a map of them for each level, so that every formula teaches it.
     """
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
-        self.linear = nn.Linear(FEATURES, width, bias=False)
+        self.linear = nn.Linear(2 * COUNT, width, bias=False)
+        self.kinds = nn.Parameter(torch.randn(COUNT, KINDS) / KINDS**0.5)
+        self.fine = nn.Linear(LEVELS * KINDS, width, bias=False)
         self.network = nn.Sequential(
-            nn.Linear(FEATURES, 2 * width),
+            nn.Linear(2 * COUNT, 2 * width),
             nn.LayerNorm(2 * width),
             nn.GELU(),
             nn.Dropout(dropout),
             nn.Linear(2 * width, width),
         )
 
-    def forward(self, amounts: Float[Tensor, "values 118"]) -> Float[Tensor, "values width"]:
-        """Encode; only ratios count."""
-        return self.read(features(amounts))
+    def forward(
+        self, amounts: Float[Tensor, "values 118"], known: Bool[Tensor, " values"] | None = None
+    ) -> Float[Tensor, "values width"]:
+        """Encode; see `features`."""
+        return self.read(features(amounts, known))
 
     def read(self, seen: Float[Tensor, "values features"]) -> Float[Tensor, "values width"]:
         """Encode what `features` gave."""
-        out: Tensor = self.linear(seen) + self.network(seen)
+        plain, near = seen[:, : 2 * COUNT], seen[:, 2 * COUNT :].unflatten(1, (LEVELS, COUNT))
+        out: Tensor = self.linear(plain) + self.network(plain) + self.fine((near @ self.kinds).flatten(1))
         return out

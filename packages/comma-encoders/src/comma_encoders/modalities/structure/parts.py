@@ -65,5 +65,5 @@ def encode_faded(
     of_one = torch.zeros(gates.shape[1], elements.COUNT, device=gates.device)
     of_one[torch.arange(gates.shape[1]), inputs["numbers"][: gates.shape[1]] - 1] = 1.0
     # the features of an element are its atoms' in equal shares
-    faded = elements.features(amounts(inputs)) * (gates @ shares(of_one)).repeat(1, 2)
+    faded = elements.features(amounts(inputs)) * (gates @ shares(of_one)).repeat(1, elements.BLOCKS)
     return vectors + encoder.made_of(faded, inputs)

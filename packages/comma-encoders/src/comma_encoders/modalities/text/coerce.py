@@ -42,11 +42,12 @@ def coerce(value: Any) -> tuple[str, ...]:
 
 
 def example(rng: np.random.Generator) -> tuple[str, ...]:
-    """A random solid-state route to a random oxide."""
+    """A random solid-state route to a random oxide; every other one weighs its precursors out."""
     a, b = rng.choice(["Li2CO3", "BaCO3", "TiO2", "Fe2O3", "La2O3", "CuO", "ZnO", "Nb2O5"], size=2, replace=False)
     temperature, hours = int(rng.integers(30, 160)) * 10, int(rng.integers(1, 48))
     return (
         f"Mix {a} and {b} in ethanol.",
         f"Calcine at {temperature} °C for {hours} h in air.",
         *(f"Sinter at {temperature + 100} °C." for _ in range(int(rng.integers(0, 2)))),
+        *(f"Amounts: 1 mol {a}, {rng.integers(1, 4)} mol {b}." for _ in range(int(rng.integers(0, 2)))),
     )

@@ -74,7 +74,7 @@ class Encoder(nn.Module):
     def forward(self, inputs: Inputs) -> Float[Tensor, "protocols width"]:
         """Encode what `steps.collate` made."""
         read = self.protocols(self.states(inputs), inputs)
-        return read if self.elements is None else read + self.elements(inputs["amounts"])
+        return read if self.elements is None else read + self.elements(inputs["amounts"], inputs["ratios_known"])
 
     def protocols(self, states: Float[Tensor, "places channels"], inputs: Inputs) -> Float[Tensor, "protocols width"]:
         """Tokens to steps, and steps to protocols."""

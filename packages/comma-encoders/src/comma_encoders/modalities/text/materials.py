@@ -27,6 +27,12 @@ def amounts(steps: Sequence[str]) -> dict[int, float]:
     return dict(total)
 
 
+def ratios_known(steps: Sequence[str]) -> bool:
+    """Whether `amounts` are in the ratios of the material: some formula is weighed out, or there is only one."""
+    named = [moles for step in steps for moles, _ in _materials(step)]
+    return len(named) < 2 or any(moles is not None for moles in named)
+
+
 def added(steps: Sequence[str]) -> list[list[tuple[int, float]]]:
     """What each formula of a protocol adds to `amounts`, in the order in which they are written."""
     named = [material for step in steps for material in _materials(step)]

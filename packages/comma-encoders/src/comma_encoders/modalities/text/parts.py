@@ -14,7 +14,7 @@ from comma_encoders.modalities.text.config import Config
 from comma_encoders.modalities.text.encoder import Encoder, Tokens
 from comma_encoders.modalities.text.layers import layout
 from comma_encoders.modalities.text.lexer import FORMULA, in_words, words
-from comma_encoders.modalities.text.materials import added
+from comma_encoders.modalities.text.materials import added, ratios_known
 from comma_encoders.modalities.text.steps import Step, collate, encoded, filled, tensors
 from comma_encoders.modalities.text.tokenizer import tokenizer_of
 from comma_encoders.parts import Parts, fade, shares
@@ -33,6 +33,8 @@ class Read:
     """For each token its part."""
     adds: Float[Tensor, "parts 118"]
     """What each word adds to the elements of the materials that the text names."""
+    ratios_known: bool
+    """Whether the ratios of what is added up mean something."""
 
 
 def parts(value: Sequence[str], config: Config) -> Parts:
@@ -95,7 +97,12 @@ def read(value: Sequence[str], places: Sequence[Word], config: Config) -> Read:
     for word, found in zip(formulas, added(value), strict=True):
         for column, amount in found:
             adds[word, column] += amount
-    return Read(steps=steps[: config.max_steps], word_of=word_of[: config.max_steps], adds=adds)
+    return Read(
+        steps=steps[: config.max_steps],
+        word_of=word_of[: config.max_steps],
+        adds=adds,
+        ratios_known=ratios_known(value),
+    )
 
 
 def encode_faded(
@@ -115,7 +122,8 @@ def encode_faded(
         return vectors
     adds = of.adds.to(device)
     # an element's features are shared among the words that name it by what each adds
-    seen = elements.features(adds.sum(dim=0, keepdim=True)) * (gates @ shares(adds)).repeat(1, 2)
+    known = torch.tensor([of.ratios_known], device=device)
+    seen = elements.features(adds.sum(dim=0, keepdim=True), known) * (gates @ shares(adds)).repeat(1, elements.BLOCKS)
     return vectors + encoder.elements.read(seen)
 
 

@@ -13,7 +13,7 @@ from comma_encoders.errors import InputError
 from comma_encoders.modalities.text import pretrained
 from comma_encoders.modalities.text.buckets import Block, blocks
 from comma_encoders.modalities.text.config import Config
-from comma_encoders.modalities.text.materials import amounts
+from comma_encoders.modalities.text.materials import amounts, ratios_known
 from comma_encoders.modalities.text.tokenizer import Token, tokenizer_of
 
 Step = tuple[Token, ...]
@@ -83,7 +83,8 @@ def collate(values: Sequence[Any], config: Config) -> dict[str, Tensor]:
         (steps,); `blocks` (blocks, 3): steps, places of each, shortest. `valued` (values,) the places of tokens with a
         value; `magnitudes` (values,) float32 and `kinds` (values,), see `quantities`. `rows` (protocol places,) the
         steps of the protocols, `row_lengths` and `row_blocks` likewise; `order` (protocols,) where each protocol of
-        `values` stands among them; `amounts` (protocols, 118) float32, the elements of the materials that each names.
+        `values` stands among them; `amounts` (protocols, 118) float32, the elements of the materials that each names;
+        `ratios_known` (protocols,) bool, whether their ratios mean something.
 
     Raises:
         InputError: a value that is no protocol; the message gives its place in the list.
@@ -94,13 +95,14 @@ def collate(values: Sequence[Any], config: Config) -> dict[str, Tensor]:
             protocols.append(encoded(value, config))
         except InputError as error:
             raise InputError(f"text {i} of {len(values)}: {error}") from error
-    return {**tensors(protocols, protocols, config), "amounts": _amounts(values)}
+    ratios = torch.tensor([ratios_known(steps) for steps in values])
+    return {**tensors(protocols, protocols, config), "amounts": _amounts(values), "ratios_known": ratios}
 
 
 def tensors(
     protocols: Sequence[Sequence[Step]], names: Sequence[Sequence[Hashable]], config: Config
 ) -> dict[str, Tensor]:
-    """All that `collate` gives but the amounts.
+    """All that `collate` gives but what it reads in formulas.
 
     Args:
         protocols: the steps of each.
