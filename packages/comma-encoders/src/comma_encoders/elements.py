@@ -23,26 +23,18 @@ KINDS = 16
 """Numbers by which elements are told apart where their fractions are read finely."""
 
 
-def features(
-    amounts: Float[Tensor, "values 118"], known: Bool[Tensor, " values"] | None = None
-) -> Float[Tensor, "values features"]:
+def features(amounts: Float[Tensor, "values 118"]) -> Float[Tensor, "values features"]:
     """Fractions of all elements, fractions among those that a reaction in the solid keeps, and the latter finely.
 
     Square roots lift dopants, whose fractions are small but decisive. Finely: how near each is to each of `LEVELS`
     levels, a block of all elements for each, so that 1:2 and 3:4 are as different as other elements. Without any amount
     all features are zero.
-
-    Args:
-        amounts: of the elements; only their ratios count.
-        known: whether these ratios are those of the material, as in a text that weighs its precursors out; where not,
-            nothing is read finely. None where all are.
     """
     gone = torch.tensor([z - 1 for z in (*VOLATILE, *GASES)], device=amounts.device)
     kept = _fractions(amounts.index_fill(1, gone, 0.0)).sqrt()
     levels = torch.linspace(0, 1, LEVELS, device=amounts.device, dtype=amounts.dtype)[:, None]
     near = torch.exp(-((kept[:, None] - levels) * (LEVELS - 1)).square()) * (kept > 0)[:, None]
-    near = near.flatten(1) if known is None else near.flatten(1) * known[:, None]
-    return torch.cat([_fractions(amounts).sqrt(), kept, near], dim=1)
+    return torch.cat([_fractions(amounts).sqrt(), kept, near.flatten(1)], dim=1)
 
 
 def _fractions(amounts: Float[Tensor, "values 118"]) -> Float[Tensor, "values 118"]:
@@ -54,13 +46,15 @@ class Elements(nn.Module):
 
     What the linear maps line up between two kinds of values stays lined up for formulas that training never showed. The
     fine one has a few numbers for each element and a map of them for each level, so that every formula teaches it.
+    There are two of it for values of which some have ratios that mean little, as precursors that nobody weighed out.
     """
 
-    def __init__(self, width: int, dropout: float) -> None:
+    def __init__(self, width: int, dropout: float, *, guesses: bool = False) -> None:
         super().__init__()
         self.linear = nn.Linear(2 * COUNT, width, bias=False)
         self.kinds = nn.Parameter(torch.randn(COUNT, KINDS) / KINDS**0.5)
         self.fine = nn.Linear(LEVELS * KINDS, width, bias=False)
+        self.guessed = nn.Linear(LEVELS * KINDS, width, bias=False) if guesses else None
         self.network = nn.Sequential(
             nn.Linear(2 * COUNT, 2 * width),
             nn.LayerNorm(2 * width),
@@ -72,11 +66,17 @@ class Elements(nn.Module):
     def forward(
         self, amounts: Float[Tensor, "values 118"], known: Bool[Tensor, " values"] | None = None
     ) -> Float[Tensor, "values width"]:
-        """Encode; see `features`."""
-        return self.read(features(amounts, known))
+        """Encode; only ratios count. `known`: whether these are the material's; None where all are."""
+        return self.read(features(amounts), known)
 
-    def read(self, seen: Float[Tensor, "values features"]) -> Float[Tensor, "values width"]:
+    def read(
+        self, seen: Float[Tensor, "values features"], known: Bool[Tensor, " values"] | None = None
+    ) -> Float[Tensor, "values width"]:
         """Encode what `features` gave."""
         plain, near = seen[:, : 2 * COUNT], seen[:, 2 * COUNT :].unflatten(1, (LEVELS, COUNT))
-        out: Tensor = self.linear(plain) + self.network(plain) + self.fine((near @ self.kinds).flatten(1))
+        finely = (near @ self.kinds).flatten(1)
+        fine: Tensor = self.fine(finely)
+        if known is not None and self.guessed is not None:
+            fine = torch.where(known[:, None], fine, self.guessed(finely))
+        out: Tensor = self.linear(plain) + self.network(plain) + fine
         return out

@@ -64,7 +64,7 @@ class Encoder(nn.Module):
         self.steps = Transformer(
             width=config.width, heads=config.heads, layers=config.step_layers, dropout=config.dropout
         )
-        self.elements = Elements(config.width, config.dropout) if config.materials else None
+        self.elements = Elements(config.width, config.dropout, guesses=True) if config.materials else None
 
     def states(self, inputs: Inputs) -> Float[Tensor, "places width"]:
         """One vector for each place of `ids`, for a loss or an explanation by tokens; those of padding mean nothing."""

@@ -122,9 +122,9 @@ def encode_faded(
         return vectors
     adds = of.adds.to(device)
     # an element's features are shared among the words that name it by what each adds
-    known = torch.tensor([of.ratios_known], device=device)
-    seen = elements.features(adds.sum(dim=0, keepdim=True), known) * (gates @ shares(adds)).repeat(1, elements.BLOCKS)
-    return vectors + encoder.elements.read(seen)
+    known = torch.tensor([of.ratios_known], device=device).expand(count)
+    seen = elements.features(adds.sum(dim=0, keepdim=True)) * (gates @ shares(adds)).repeat(1, elements.BLOCKS)
+    return vectors + encoder.elements.read(seen, known)
 
 
 def _gate_of_place(of: Read, count: int, parts: int) -> Int[Tensor, " places"]:
