@@ -1,5 +1,6 @@
 """The stage `align`: vectors of what belongs together come together, those of everything else stay apart."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -133,8 +134,8 @@ class Align:
         return out
 
     def figures(self) -> Mapping[str, float]:
-        """The temperature."""
-        return {"temperature": 1 / self.objective.scale.item()}
+        """The temperature: where rates are far too high its inverse becomes 0, which is to be seen and not fatal."""
+        return {"temperature": 1 / max(self.objective.scale.item(), sys.float_info.min)}
 
     def save(self, path: Path, about: Mapping[str, Any]) -> None:
         """Write the model."""
