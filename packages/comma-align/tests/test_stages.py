@@ -8,7 +8,7 @@ import torch
 from comma_align import predictor, train
 from comma_align.average import Average
 from comma_align.checkpoint import checkpoints
-from comma_align.dry import dry_run, tried
+from comma_align.dry import _listed, dry_run, tried
 from comma_align.errors import AlignError, EmptyError, RunError
 from comma_align.loop import Loop, Place
 from comma_align.precision import Scaling
@@ -337,6 +337,12 @@ def test_what_has_no_task_cannot_be_pretrained(data, tmp_path):
     run = settings(data, stages=("pretrain", "align"), pretrain={"modalities": ("composition",)})
     with pytest.raises(EmptyError, match="composition has no task"):
         train.train(run, data, tmp_path / "run", quiet=True)
+
+
+def test_a_dry_run_names_the_sources_that_count_and_the_number_of_the_others():
+    counts = {f"book {i}": 9 - i for i in range(7)}
+    assert _listed(counts) == "book 0 9, book 1 8, book 2 7, book 3 6, book 4 5, 2 other sources"
+    assert _listed({"book 0": 9}) == "book 0 9"
 
 
 def test_a_dry_run_says_what_would_be_done_and_leaves_nothing(data, tmp_path):
