@@ -156,9 +156,11 @@ class Reader:
                 )
 
     def on_text(self, block):
+        """The first text behind a block that was run is what that block said."""
         if self.said:
             lacking = missing(block.text, self.said)
             assert not lacking, f"{self.where(block)}: not said: {lacking}; said: {self.said}"
+            self.said = ""
 
 
 @contextlib.contextmanager
