@@ -6,7 +6,6 @@ import re
 import shlex
 import traceback
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from comma_data.config import read_build
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "guides"
 GUIDES = sorted(path for path in FOLDER.glob("*.md") if path.stem != "README")
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`(comma[^`]+)`")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 SCRIPTS = ("comma", "comma-data", "comma-encoders")
 FIRST = FOLDER / "own-data.md"
@@ -133,7 +133,9 @@ class Reader:
         Path(block.rest).write_text(block.text, encoding="utf-8")
 
     def on_python(self, block):
-        if block.rest and not find_spec(block.rest):
+        """Run in one program with those before; one that has a file's name becomes that file, which can be imported."""
+        if block.rest:
+            Path(block.rest).write_text(block.text, encoding="utf-8")
             return
         with captured() as said:
             exec(compile("\n" * block.line + block.text, str(self.guide), "exec"), self.space)  # noqa: S102 our own
@@ -209,6 +211,7 @@ def place(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
         for name in ("COMMA_DATA", "COMMA_INDEX"):
             patch.delenv(name, raising=False)
+        patch.syspath_prepend(folder)
         small = ["--set", "simulate.patterns=0", "--set", "simulate.images=0"]
         code, said = typed(["data", "build", "textbook", "--out", "data/textbook", *small])
         assert code == 0, said
@@ -221,6 +224,15 @@ def place(tmp_path_factory):
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
 def test_a_guide_is_true(guide, place):
     place.run(guide)
+
+
+@pytest.mark.parametrize("guide", [*GUIDES, FOLDER / "README.md"], ids=lambda guide: guide.stem)
+def test_commands_within_sentences_are_ones_that_there_are(guide):
+    """Those with options; one without may be the name of a command."""
+    for span in INLINE.findall(BLOCK.sub("", guide.read_text(encoding="utf-8"))):
+        for words in map(ours, commands(" ".join(span.split()))):
+            if words is not None and any(word.startswith("--") for word in words):
+                parse(words, f"{guide.name}: {span}")
 
 
 def test_the_index_names_every_guide():

@@ -64,7 +64,7 @@ class Tried:
 
 
 def sources(samples: Iterable[Sample], run: Run) -> dict[str, int]:
-    """Source -> samples of which it gives a value that the run uses."""
+    """Source -> samples of which it gives a value that the run uses; the most frequent first, equal ones by name."""
     counts: Counter[str] = Counter()
     for sample in samples:
         told = {
@@ -74,7 +74,7 @@ def sources(samples: Iterable[Sample], run: Run) -> dict[str, int]:
             if sample.fields.get(m)
         }
         counts.update(told)
-    return dict(counts.most_common())
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def dry_run(run: Run, data: Path, out: Path, workers: int = 0) -> str:
