@@ -9,13 +9,16 @@ import torch
 from comma_align import predictor, train
 from comma_align.average import Average
 from comma_align.checkpoint import checkpoints
-from comma_align.dry import dry_run, tried
+from comma_align.dry import _listed, dry_run, sources, tried
 from comma_align.errors import AlignError, EmptyError, RunError
+from comma_align.folder import seen
 from comma_align.loop import Loop, Place
 from comma_align.precision import Scaling
 from comma_align.source import drawn, open_source
+from comma_data.sample import Sample
 from comma_data.split import in_label_order
 from comma_encoders import folder as model_folder
+from comma_encoders import locate
 from comma_encoders.errors import MissingDependencyError
 from tiny_run import settings
 
@@ -363,6 +366,35 @@ def test_what_has_no_task_cannot_be_pretrained(data, tmp_path):
     run = settings(data, stages=("pretrain", "align"), pretrain={"modalities": ("composition",)})
     with pytest.raises(EmptyError, match="composition has no task"):
         train.train(run, data, tmp_path / "run", quiet=True)
+
+
+def test_a_model_of_the_package_is_a_start_and_its_groups_are_seen(data, tmp_path, monkeypatch):
+    train.train(settings(data, epochs=1), data, tmp_path / "first", quiet=True)
+    (tmp_path / "first" / "model").rename(tmp_path / "tiny-one")
+    monkeypatch.setattr(locate, "SHIPPED", tmp_path)
+    run = settings(data, epochs=1, start="tiny-one", test_fold=2)
+    model = train.make_model(run)
+    for name in run.modalities:
+        again = model_folder.load(tmp_path / "tiny-one").encoders[name].state_dict()
+        assert all(torch.equal(again[key], value) for key, value in model.encoders[name].state_dict().items())
+    groups = seen(run, open_source(data, run))
+    assert groups is not None
+    assert set(groups) > set(open_source(data, run).groups_seen)
+
+
+def test_a_dry_run_names_the_sources_that_count_and_the_number_of_the_others():
+    counts = {f"book {i}": 9 - i for i in range(7)}
+    assert _listed(counts) == "book 0 9, book 1 8, book 2 7, book 3 6, book 4 5, 2 other sources"
+    assert _listed({"book 0": 9}) == "book 0 9"
+
+
+def test_sources_come_in_one_order_whatever_the_hash_seed(data):
+    run = settings(data)
+    samples = [
+        Sample(id=s, fields={"structure": (0,)}, groups={}, provenance={"structure": ({"source": s},)})
+        for s in "ihgfedcba"
+    ]
+    assert list(sources([*samples, samples[3]], run)) == ["f", *"abcdeghi"]
 
 
 def test_a_dry_run_says_what_would_be_done_and_leaves_nothing(data, tmp_path):

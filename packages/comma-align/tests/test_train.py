@@ -208,6 +208,20 @@ def test_a_step_that_is_not_finite_changes_no_weight_and_is_named(data, tmp_path
     assert skipped[0] == loop.stage.steps.ids(0)
 
 
+def test_a_temperature_beyond_all_numbers_is_still_a_figure(data, tmp_path):
+    loop = loop_of(settings(data), data, tmp_path / "run")
+    torch.nn.init.constant_(loop.stage.objective.log_scale, -1000.0)
+    assert 1e300 < loop.stage.figures()["temperature"] < float("inf")
+
+
+def test_weights_that_give_no_vectors_are_told_at_the_next_validation(data, tmp_path):
+    loop = loop_of(settings(data), data, tmp_path / "run")
+    for weights in loop.stage.model.parameters():
+        torch.nn.init.constant_(weights, 1e38)
+    with pytest.raises(DivergedError, match="are not finite any more; lower the learning rates"):
+        loop.stage.validate()
+
+
 def test_nothing_to_align_is_refused_with_what_is_there(data):
     with pytest.raises(EmptyError, match="the data set has composition, structure, text"):
         open_source(data, settings(data, modalities=("image", "xrd"), encoders={}, augmentation={}))

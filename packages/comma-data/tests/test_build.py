@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from comma_data.build import prepare
@@ -14,6 +15,7 @@ from comma_data.config import read_build
 from comma_data.errors import ConfigError, RefusedError, ShardError
 from comma_data.shards import ShardSet
 from comma_data.split import fold
+from comma_data.tables import sample_text
 from typer.testing import CliRunner
 
 
@@ -254,3 +256,10 @@ def test_every_row_of_the_textbook_is_accepted_and_joined():
     assert counts.refused == {}
     assert len(prepared.joined.samples) == prepared.joined.counts["text joined by entry"] == counts.read / 2
     assert all({"structure", "text", "composition"} == set(sample.fields) for sample in prepared.joined.samples)
+
+
+def test_show_says_how_many_values_it_leaves_out(make):
+    sample = make["sample"]("a", formula="NaCl", fold=0)
+    many = replace(sample, fields={**sample.fields, "text": (("Mix.",),) * 5})
+    assert "  ... and 2 more" in sample_text(many).splitlines()
+    assert "more" not in sample_text(sample)

@@ -182,6 +182,7 @@ def test_settings_replace_what_the_file_says(tmp_path):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
+        ("max_atoms=7", "--set max_atoms: unknown key.*did you mean 'guard.max_atoms'"),
         ("guard.max_atom=7", "--set guard.max_atom: unknown key.*did you mean 'guard.max_atoms'"),
         ("guard.max_atoms=many", "--set guard.max_atoms: guard.max_atoms = 'many'"),
         ("guard", "KEY=VALUE"),

@@ -143,7 +143,8 @@ class Run(Section):
     stages: tuple[Literal["pretrain", "align", "supervised"], ...] = ("align",)
     """What is done, one after the other; each stage starts with the weights that the one before left."""
     start: str = ""
-    """Folder of a model whose encoders, and heads where they fit, are the first weights; empty for random ones."""
+    """Run, folder or shipped name (`comma-small`) of a model whose encoders, and heads where they fit, are the first
+    weights; empty for random ones."""
     text_views: tuple[Literal["precursors", "amounts", "masked", "operations"], ...] = ("precursors",)
     """How protocols are told; with several, each visit of a sample draws one."""
     augmentation: Mapping[str, Share] = Field(default_factory=dict)

@@ -5,7 +5,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,9 @@ from comma_align.train import Job, prepare
 
 TRIED = 3
 """Steps that are taken to see how long they take; the first one compiles and is not counted."""
+
+SHOWN = 5
+"""Sources of samples that are named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +64,7 @@ class Tried:
 
 
 def sources(samples: Iterable[Sample], run: Run) -> dict[str, int]:
-    """Source -> samples of which it gives a value that the run uses."""
+    """Source -> samples of which it gives a value that the run uses; the most frequent first, equal ones by name."""
     counts: Counter[str] = Counter()
     for sample in samples:
         told = {
@@ -71,7 +74,7 @@ def sources(samples: Iterable[Sample], run: Run) -> dict[str, int]:
             if sample.fields.get(m)
         }
         counts.update(told)
-    return dict(counts.most_common())
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def dry_run(run: Run, data: Path, out: Path, workers: int = 0) -> str:
@@ -108,11 +111,17 @@ def tried(run: Run, data: Path, workers: int = 0) -> Tried:
 
 
 def _samples(source: Source, run: Run, data: Path) -> str:
-    by_source = ", ".join(f"{name} {count}" for name, count in sources(source.train, run).items())
+    by_source = _listed(sources(source.train, run))
     return (
         f"{data}: {len(source.train)} training samples ({by_source}), {len(source.validation)} for validation; "
         f"{source.removed.total} training texts are left out because validation or test knows them"
     )
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    """The most frequent ones: handbook entries can name a hundred books."""
+    shown = [f"{name} {count}" for name, count in islice(counts.items(), SHOWN)]
+    return ", ".join([*shown, f"{len(counts) - SHOWN} other sources"] if len(counts) > SHOWN else shown)
 
 
 def _stage(cost: Cost, processes: int) -> str:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from comma_encoders import folder
+from comma_encoders import folder, locate
 from comma_encoders.errors import EncoderError
 from comma_encoders.modality import get
 from comma_encoders.model import AlignedModel
@@ -11,7 +11,12 @@ from comma_align.errors import RunError
 
 
 def model_of(path: Path) -> Path:
-    """The folder that holds the model: of a run's folder its `model/` or its predictor's, else the folder itself."""
+    """The folder that holds the model: of a run's folder its `model/` or its predictor's, else the folder itself.
+
+    A name such as `comma-small` is the model of the package, as it is for every command, unless a folder is called so.
+    """
+    if not path.is_dir() and str(path) in locate.shipped():
+        return locate.SHIPPED / path
     inner = (path / "model", path / "predictor" / "model")
     return next((place for place in inner if (place / "config.json").is_file()), path)
 

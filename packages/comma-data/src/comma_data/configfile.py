@@ -213,9 +213,9 @@ def _fault(
     if fault["type"] == "extra_forbidden":
         word, table = location[-1], ".".join((*location[:-1], "")) if where.startswith(SET) else ""
         word = synonyms.get(tuple(part for part in location if not part.isdigit()), word)
-        return (
-            f"{where}: unknown key {key!r}{_meant(table + word, [table + v for v in valid])}; valid: {', '.join(valid)}"
-        )
+        elsewhere = [] if did_you_mean(word, valid) else [p for p in _paths(model) if p.endswith(f".{word}")]
+        meant = _meant(word, elsewhere) or _meant(table + word, [table + v for v in valid])
+        return f"{where}: unknown key {key!r}{meant}; valid: {', '.join(valid)}"
     if fault["type"] == "missing":
         return f"{where}: key {key!r} is missing; valid: {', '.join(valid)}"
     return f"{where}: {key} = {fault['input']!r:.80}: {fault['msg']}"
@@ -257,6 +257,17 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 
 def _all_keys(model: type[BaseModel]) -> list[str]:
     inner = [key for info in model.model_fields.values() for m in _models(info.annotation) for key in _all_keys(m)]
+    return [*model.model_fields, *inner]
+
+
+def _paths(model: type[BaseModel]) -> list[str]:
+    """All keys with the tables in which they stand, the outermost first: `max_atoms` is `guard.max_atoms`."""
+    inner = [
+        f"{name}.{path}"
+        for name, info in model.model_fields.items()
+        for m in _models(info.annotation)
+        for path in _paths(m)
+    ]
     return [*model.model_fields, *inner]
 
 

@@ -104,6 +104,8 @@ def sample_text(sample: Sample, *, most: int = 3) -> str:
         for i, value in enumerate(values[:most]):
             origin = ", ".join(f"{k}={v}" for k, v in known[i].items()) if i < len(known) else ""
             lines.append(f"  {_value(modality, value)}  [{origin}]")
+        if len(values) > most:
+            lines.append(f"  ... and {len(values) - most} more")
     return "\n".join(lines)
 
 

@@ -1,5 +1,6 @@
 """The stage `align`: vectors of what belongs together come together, those of everything else stay apart."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from comma_align import folder, schedule
 from comma_align.config import Run
 from comma_align.diagnostics import diagnose
+from comma_align.errors import DivergedError
 from comma_align.gather import gather, gather_rows, rank, sum_gradients
 from comma_align.imputation import imputation
 from comma_align.objective import Alignment, Loss
@@ -134,16 +136,23 @@ class Align:
         return out
 
     def figures(self) -> Mapping[str, float]:
-        """The temperature."""
-        return {"temperature": 1 / self.objective.scale.item()}
+        """The temperature: where rates are far too high its inverse becomes 0, which is to be seen and not fatal."""
+        return {"temperature": 1 / max(self.objective.scale.item(), sys.float_info.min)}
 
     def save(self, path: Path, about: Mapping[str, Any]) -> None:
         """Write the model."""
         model_folder.save(self.model, path, about)
 
     def validate(self) -> Score:
-        """Recall in both directions of every pair, and signs of collapse."""
+        """Recall in both directions of every pair, and signs of collapse.
+
+        Raises:
+            DivergedError: the weights give vectors that are not finite.
+        """
         embedded = self.model.embed(self.validation)
+        lost = [name for name, found in embedded.items() if not bool(torch.isfinite(found.z).all())]
+        if lost:
+            raise DivergedError(f"vectors of {', '.join(lost)} are not finite any more; lower the learning rates")
         rows = rows_of(embedded, self.validation)
         at1, at10 = (mean_recall(rows, k) for k in (1, 10))
         figures = {"validation": as_json(rows), "diagnostics": diagnose(embedded, self.run.pairs)}
