@@ -30,12 +30,16 @@ def synthesis(
     pool: Annotated[str, typer.Option(help="open, elements, cations, nearest, or all of these.")] = "open",
     corrupt: Annotated[float, typer.Option(help="Share of the steps of held-out protocols that is corrupted.")] = 0.0,
     corruption: Annotated[str, typer.Option(help="drop loses those steps, swap takes another recipe's.")] = "drop",
+    fused: Annotated[
+        bool,
+        typer.Option("--fused", help="See a crystal by its structure and its composition, if the model reads both."),
+    ] = False,
     options: Options,
 ) -> None:
     """Find the protocol of an unseen material by its structure, and the structure by its protocol."""
     from comma_eval.tasks.synthesis import Synthesis
 
-    ask(Synthesis(view=view, pool=pool, corrupted=corrupt, corruption=corruption), options)
+    ask(Synthesis(view=view, pool=pool, corrupted=corrupt, corruption=corruption, fused=fused), options)
 
 
 @task_command(app)

@@ -24,6 +24,7 @@ from comma_eval.tasks import corruption
 from comma_eval.tasks.pool import Pools, pools
 from comma_eval.tasks.search import refuse_taken, rows_and_items, scores_of
 from comma_eval.tasks.synthesis_pools import ALL, POOLS, directions
+from comma_eval.with_composition import WithComposition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,8 @@ class Synthesis:
     """Share of the steps of held-out protocols that are not what they were, 0 to 1."""
     corruption: str = "drop"
     """What becomes of them: `drop` loses them, `swap` puts another recipe's in their place."""
+    fused: bool = False
+    """Whether a crystal is seen by its structure and by its composition, by models that read both."""
 
     def __post_init__(self) -> None:
         """Refuse a view, pool or corruption that does not exist."""
@@ -54,7 +57,7 @@ class Synthesis:
 
     def model_of(self, embedder: Embedder) -> Scorer:
         """Similarity of vectors."""
-        return EmbeddingScorer(embedder=embedder)
+        return EmbeddingScorer(embedder=WithComposition(embedder=embedder) if self.fused else embedder)
 
     def run(self, models: Mapping[str, Scorer], train: Sequence[Sample], test: Sequence[Sample]) -> Report:
         """Score the models and the baselines in both directions.
@@ -97,6 +100,7 @@ class Synthesis:
         facts = {
             "view": self.view,
             **spoilt,
+            **({"crystals": "by structure and composition, where a model reads both"} if self.fused else {}),
             **({"pools in which no formula has a rival": ", ".join(idle)} if idle else {}),
         }
         return Report(task="synthesis", rows=tuple(rows), facts=facts, items=tuple(items))
