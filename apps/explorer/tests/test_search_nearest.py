@@ -93,7 +93,7 @@ def test_vectors_in_few_directions_need_few():
 
 
 @pytest.fixture(scope="module")
-def graph():
+def lists():
     rng = np.random.default_rng(0)
     centres = rng.standard_normal((400, 32))
     drawn = unit(centres[rng.integers(0, 400, 20_600)] + 0.7 * rng.standard_normal((20_600, 32)))
@@ -102,8 +102,8 @@ def graph():
     return vectors, others[256:], made
 
 
-def test_a_graph_finds_what_it_says(graph):
-    vectors, queries, made = graph
+def test_lists_find_what_they_say(lists):
+    vectors, queries, made = lists
     assert made.recall.keys() == {"others", "own"}
     assert all(approximate.GOAL <= share <= 1 for share in made.recall.values())
     true = [set(brute_force(vectors, q, 10)[0].tolist()) for q in queries]
@@ -111,67 +111,63 @@ def test_a_graph_finds_what_it_says(graph):
     assert np.mean([len(a & b) / 10 for a, b in zip(true, found, strict=True)]) >= 0.98
 
 
-def test_the_least_breadth_would_not_do(graph):
-    """The breadth is chosen: with the least, neighbours are missed."""
-    vectors, queries, made = graph
-    least = replace(made, breadth=1)
-    shares = [
-        np.isin(approximate.nearest(vectors, least, q, 10)[0], brute_force(vectors, q, 10)[0]).mean() for q in queries
-    ]
-    assert made.breadth > approximate.BREADTHS[0]
-    assert np.mean(shares) < approximate.GOAL
+def test_one_probe_would_not_do(lists):
+    """The probes are chosen: with one, neighbours are missed."""
+    vectors, queries, made = lists
+    one = replace(made, probes=1)
+    hits = [np.isin(approximate.nearest(vectors, one, q, 10)[0], brute_force(vectors, q, 10)[0]).sum() for q in queries]
+    assert made.probes > 1
+    assert np.mean(hits) / 10 < approximate.GOAL
 
 
-def test_vectors_for_which_a_graph_is_no_use_get_none(monkeypatch):
-    monkeypatch.setattr(approximate, "BREADTHS", (16,))
+def test_vectors_for_which_lists_are_no_use_get_none(monkeypatch):
+    monkeypatch.setattr(approximate, "CANDIDATES", (16,))
     flat = unit(np.random.default_rng(0).standard_normal((4000, 64)))
     assert approximate.make(flat[:3900], {"others": flat[3900:]}) is None
 
 
-@pytest.mark.parametrize("least", [1, 17, 300, 1024])
-def test_the_least_breadth_that_finds_enough_is_taken(graph, least):
-    made, asked = graph[2], []
+@pytest.mark.parametrize("least", [1, 5, 24, 100])
+def test_the_fewest_probes_that_find_enough_are_taken(lists, least):
+    made = lists[2]
 
-    def tried(breadth):
-        asked.append(breadth)
-        return replace(made, breadth=breadth, recall={"a": 1.0, "b": 1.0 if breadth >= least else 0.5})
+    def tried(probes, candidates):
+        return replace(made, probes=probes, candidates=candidates, recall={"a": 1.0 if probes >= least else 0.5})
 
-    found = approximate._least(tried)
-    assert found.breadth == min(breadth for breadth in approximate.BREADTHS if breadth >= least) == asked[-1]
-    assert approximate._least(lambda _: replace(made, recall={"a": 1.0, "b": 0.9})) is None
-
-
-def test_the_same_vectors_make_the_same_graph(graph, tmp_path):
-    vectors, others, made = graph
-    again = approximate.make(vectors, {"others": others[:64]})
-    for name, one in (("a", made), ("b", again)):
-        approximate.save(one, tmp_path / name)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    ladder = list(approximate._ladder(128))
+    found = approximate._fewest_probes(128, 64, tried)
+    assert found.probes == min(probes for probes in ladder if probes >= least)
+    assert found.recall == {"a": 1.0}
+    assert approximate._fewest_probes(64, 64, lambda *_: replace(made, recall={"a": 0.9})) is None
 
 
-def test_scores_of_a_graph_are_exact(graph):
-    vectors, queries, made = graph
+def test_scores_of_lists_are_exact(lists):
+    vectors, queries, made = lists
     rows, scores = approximate.nearest(vectors, made, queries[0], 10)
     expected = dict(zip(*by_definition(vectors, queries[0], len(vectors)), strict=True))
     assert scores.tolist() == [expected[row] for row in rows]
     assert (np.diff(scores) <= 0).all()
 
 
-def test_a_gallery_asks_its_graph_unless_it_has_to_be_exact(graph, tmp_path):
-    vectors, queries, made = graph
+def test_a_gallery_asks_its_lists_unless_it_has_to_be_exact(lists, tmp_path):
+    vectors, queries, made = lists
     approximate.save(made, tmp_path / "x.faiss")
+    near = Approximate(lists=made.index.nlist, probes=1, candidates=made.candidates, recall=made.recall)
     rows = np.arange(len(vectors))
-    near = Approximate(breadth=1, recall=made.recall)
-    gallery = Gallery(vectors=vectors, rows=rows, start=0, graph=tmp_path / "x.faiss", near=near)
+    gallery = Gallery(vectors=vectors, rows=rows, start=0, lists=tmp_path / "x.faiss", near=near)
     allowed = np.random.default_rng(0).random(len(vectors)) < 0.5
     differ = 0
     for query in queries[:50]:
         found = gallery.nearest(query, 10, None, exact=False)[0].tolist()
-        assert found == approximate.nearest(vectors, replace(made, breadth=1), query, 10)[0].tolist()
+        assert found == approximate.nearest(vectors, replace(made, probes=1), query, 10)[0].tolist()
         true = brute_force(vectors, query, 10)[0].tolist()
         differ += found != true
         assert gallery.nearest(query, 10, None, exact=True)[0].tolist() == true
         some = gallery.nearest(query, 10, allowed, exact=False)[0].tolist()
         assert some == brute_force(vectors, query, 10, allowed)[0].tolist()
     assert differ
-    assert len(gallery.nearest(queries[0], 15_000, None, exact=False)[0]) == 15_000  # more than a walk meets
+    assert len(gallery.nearest(queries[0], 15_000, None, exact=False)[0]) == 15_000  # more than one list holds
+
+
+@pytest.mark.parametrize(("vectors", "lists"), [(1, 2), (50_000, 512), (1_000_000, 2048)])
+def test_lists_grow_with_the_root_of_the_vectors(vectors, lists):
+    assert approximate.lists_for(vectors) == lists

@@ -1,11 +1,11 @@
-"""Nearly exact search along a graph of neighbours (faiss), as far as it takes to find what held-back queries have.
+"""Nearly exact search in inverted lists (faiss), looking as far as it takes to find what held-back queries have.
 
-The graph is a hierarchical navigable small world (Malkov and Yashunin 2020, 10.1109/TPAMI.2018.2889473) over the
-vectors in 8 bits a dimension; the best that it finds are scored and ordered by their vectors, as in exact search.
+The lists hold product codes, four bits for every two dimensions, that are compared in registers (`IndexIVFPQFastScan`;
+André, Kermarrec and Le Scouarnec, Quicker ADC, 10.1109/TPAMI.2019.2952606); the best candidates are scored and ordered
+by their vectors, as in exact search.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -19,36 +19,42 @@ from jaxtyping import Float
 from comma_explorer.search.errors import DamagedIndexError
 from comma_explorer.search.exact import CHUNK, Nearest, Queries, Vectors, rescored, rounding
 
-_faiss: Any = faiss  # its stub knows neither these arguments nor this class
 LARGE = 50_000
-"""Vectors from which on a graph is made."""
+"""Vectors from which on lists are made."""
 GOAL = 0.993
 """Share of the true neighbours that each half of the held-back queries has to find: 0.99 and a standard error."""
 NEIGHBOURS = 10
-LINKS = 32
-"""Of each vector, to others; twice as many in the lowest layer."""
-CARE = 96
-"""Candidates among which the links of a new vector are chosen."""
-BREADTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
-"""Candidates that a query may keep while it walks."""
-SCORED = 3
-"""For each hit, how many of the candidates are scored by their vectors: 8 bits confuse near ones."""
+TRAINED_ON = 64
+"""Vectors for each list, from which its centre is learnt; faiss asks for 39 at least."""
+ROUNDS = 10
+BITS = 4
+SEED = 0
+CANDIDATES = (64, 128, 256, 512, 1024)
+"""For ten hits, how many of the best by their codes may be scored exactly."""
+APART = 4
+"""What a byte of a candidate's vector costs, in bytes of codes: these are read one after the other, those are not."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Graph:
-    """A graph of neighbours, and how it is searched."""
+class Lists:
+    """Inverted lists, and how they are searched."""
 
     index: Any
-    """`faiss.IndexHNSWSQ`."""
-    breadth: int
-    """Candidates that a query for ten hits keeps; in proportion for more."""
+    """`faiss.IndexIVFPQFastScan`."""
+    probes: int
+    candidates: int
+    """Scored exactly for ten hits; in proportion for more."""
     recall: Mapping[str, float]
     """Name of a group of held-back queries -> share of their true neighbours that is found, in the worse half."""
 
 
-def make(vectors: Vectors, queries: Mapping[str, Queries], *, own: str | None = None) -> Graph | None:
-    """Link the vectors, and choose the least breadth that finds enough.
+def lists_for(vectors: int) -> int:
+    """Number of lists: the power of two nearest to twice the root of the number of vectors."""
+    return 2 ** max(0, round(np.log2(2 * np.sqrt(vectors))))
+
+
+def make(vectors: Vectors, queries: Mapping[str, Queries], *, own: str | None = None) -> Lists | None:
+    """Learn the centres, fill the lists, and choose candidates and probes.
 
     Args:
         vectors: float32, unit length.
@@ -56,55 +62,71 @@ def make(vectors: Vectors, queries: Mapping[str, Queries], *, own: str | None = 
         own: The group whose queries stand among the vectors: that each finds itself does not count.
 
     Returns:
-        The graph, or None where even the greatest breadth would miss too much: such vectors are searched exactly.
+        The lists, or None where even all of them would miss too much: such vectors are searched exactly.
     """
-    index = _linked(vectors)
+    index = _filled(vectors)
     truth = {name: _truth(vectors, asked, skip=name == own) for name, asked in queries.items()}
 
-    def tried(breadth: int) -> Graph:
-        graph = Graph(index=index, breadth=breadth, recall={})
-        shares = {name: _share(vectors, graph, asked, truth[name]) for name, asked in queries.items()}
-        return replace(graph, recall=shares)
+    def tried(probes: int, candidates: int) -> Lists:
+        lists = Lists(index=index, probes=probes, candidates=candidates, recall={})
+        shares = {name: _share(vectors, lists, asked, truth[name]) for name, asked in queries.items()}
+        return replace(lists, recall=shares)
 
-    return _least(tried)
-
-
-def _least(tried: Callable[[int], Graph]) -> Graph | None:
-    """The least breadth that finds enough, or None."""
-    enough = (graph for breadth in BREADTHS if min((graph := tried(breadth)).recall.values()) >= GOAL)
-    return next(enough, None)
+    enough = [found for candidates in CANDIDATES if (found := _fewest_probes(index.nlist, candidates, tried))]
+    return min(enough, key=lambda lists: _bytes(lists, vectors.shape[1]), default=None)
 
 
-def _linked(vectors: Vectors) -> Any:
-    """The graph of all vectors; the same vectors give the same graph."""
-    # unit vectors: the order by distance is that by dot product, and distances suit a graph
-    index = _faiss.IndexHNSWSQ(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit, LINKS, faiss.METRIC_L2)
-    index.hnsw.efConstruction = CARE
-    chosen = np.random.default_rng(0).permutation(len(vectors))[:CHUNK]
+def _fewest_probes(most: int, candidates: int, tried: Callable[[int, int], Lists]) -> Lists | None:
+    """The fewest probes with which so many candidates find enough; None where all lists are not enough."""
+    if _least(best := tried(most, candidates)) < GOAL:
+        return None
+    ladder = list(_ladder(most))
+    low, high = 0, len(ladder) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if _least(found := tried(ladder[middle], candidates)) >= GOAL:
+            high, best = middle, found
+        else:
+            low = middle + 1
+    return best
+
+
+def _bytes(lists: Lists, dim: int) -> float:
+    """What a query reads, with `APART`: the cost by which settings are compared, the same in every build."""
+    codes = lists.probes * lists.index.ntotal / lists.index.nlist * lists.index.code_size
+    return float(codes + APART * lists.candidates * dim * 4)
+
+
+def _filled(vectors: Vectors) -> Any:
+    """The lists with all vectors."""
+    number, dim = lists_for(len(vectors)), vectors.shape[1]
+    parts = dim // 2 if dim % 2 == 0 else dim
+    index = faiss.IndexIVFPQFastScan(faiss.IndexFlatIP(dim), dim, number, parts, BITS, faiss.METRIC_INNER_PRODUCT)
+    index.cp.niter, index.cp.seed, index.cp.max_points_per_centroid = ROUNDS, SEED, TRAINED_ON
+    index.cp.spherical = True  # the quantiser compares by inner product
+    chosen = np.random.default_rng(SEED).permutation(len(vectors))[: number * TRAINED_ON]
     index.train(np.ascontiguousarray(vectors[np.sort(chosen)]))
-    with _one_thread():  # several link in an order of chance
-        for start in range(0, len(vectors), CHUNK):
-            index.add(np.ascontiguousarray(vectors[start : start + CHUNK]))
+    for start in range(0, len(vectors), CHUNK):
+        index.add(np.ascontiguousarray(vectors[start : start + CHUNK]))
     return index
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(before)
+def _least(lists: Lists) -> float:
+    return min(lists.recall.values())
 
 
-def nearest(vectors: Vectors, graph: Graph, query: Float[np.ndarray, " dim"], k: int) -> Nearest:
-    """The k best of what the walk meets; fewer where it meets fewer."""
-    breadth = max(graph.breadth, -(-graph.breadth * k // NEIGHBOURS))
-    options = _faiss.SearchParametersHNSW(efSearch=breadth)  # set on the index it would be shared
-    scored = max(k, min(SCORED * k, breadth))
-    rows = graph.index.search(query[None], scored, params=options)[1][0]
+def nearest(vectors: Vectors, lists: Lists, query: Float[np.ndarray, " dim"], k: int) -> Nearest:
+    """The k best of what the probed lists hold; fewer where these hold fewer."""
+    candidates = max(lists.candidates, -(-lists.candidates * k // NEIGHBOURS))
+    options: Any = faiss.SearchParametersIVF  # its stub lacks the keywords; set on the index they would be shared
+    rows = lists.index.search(query[None], candidates, params=options(nprobe=lists.probes))[1][0]
     return rescored(vectors, rows[rows >= 0], query, k)
+
+
+def _ladder(most: int) -> Iterator[int]:
+    """1, 2, 3, 4, 6, 8, 12, ... and the most."""
+    steps = sorted({s for i in range(32) for s in (2**i, 3 * 2**i) if s < most})
+    yield from (*steps, most)
 
 
 def _truth(vectors: Vectors, queries: Queries, *, skip: bool) -> tuple[np.ndarray, int]:
@@ -114,12 +136,12 @@ def _truth(vectors: Vectors, queries: Queries, *, skip: bool) -> tuple[np.ndarra
     return scores[:, last], last
 
 
-def _share(vectors: Vectors, graph: Graph, queries: Queries, truth: tuple[np.ndarray, int]) -> float:
+def _share(vectors: Vectors, lists: Lists, queries: Queries, truth: tuple[np.ndarray, int]) -> float:
     """Share of the true neighbours that is found, the lesser of two halves of the queries; ties with the last count."""
     least, last = truth
     bounds = least - 2 * rounding(vectors.shape[1])
     pairs = zip(queries, bounds, strict=True)
-    found = np.array([(nearest(vectors, graph, query, last + 1)[1] >= bound).sum() for query, bound in pairs])
+    found = np.array([(nearest(vectors, lists, query, last + 1)[1] >= bound).sum() for query, bound in pairs])
     itself = int(last == NEIGHBOURS)  # a query that stands among the vectors finds itself: no merit
     shares = np.maximum(found - itself, 0) / max(last + 1 - itself, 1)
     return min(float(half.mean()) for half in np.array_split(shares, 2) if len(half))
@@ -127,7 +149,7 @@ def _share(vectors: Vectors, graph: Graph, queries: Queries, truth: tuple[np.nda
 
 @lru_cache(maxsize=8)
 def opened(path: str, changed: int) -> Any:  # noqa: ARG001 - tells an index from one that was built in its place later
-    """A graph from a file, memory-mapped, and kept for the next query.
+    """Inverted lists from a file, memory-mapped, and kept for the next query.
 
     Args:
         path: The file.
@@ -137,12 +159,12 @@ def opened(path: str, changed: int) -> Any:  # noqa: ARG001 - tells an index fro
         DamagedIndexError: It cannot be read.
     """
     try:
-        return faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY)
+        return faiss.read_index(path, faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
     except RuntimeError as error:
         raise DamagedIndexError(f"{path} cannot be read by faiss; build the index again") from error
 
 
-def save(graph: Graph, path: Path) -> None:
-    """Write the graph into a file that is complete or not there."""
+def save(lists: Lists, path: Path) -> None:
+    """Write the lists into a file that is complete or not there."""
     with complete_file(path) as file:
-        file.write(faiss.serialize_index(graph.index).tobytes())
+        file.write(faiss.serialize_index(lists.index).tobytes())

@@ -53,7 +53,7 @@ def build(
             print(f"{name}: {part.values:,} values in {part.found:,} places, {part.refused:,} refused")
             if near := part.approximate:
                 recall = ", ".join(f"{share:.3f} for queries by {asked}" for asked, share in near.recall.items())
-                print(f"  a graph of neighbours, {near.breadth} candidates a query; recall of ten: {recall}")
+                print(f"  {near.lists} lists, {near.probes} probed; recall of ten: {recall}")
     done = "is this index already: left alone" if there else f"written after {time.monotonic() - start:.0f} s"
     print(f"{out} {done}; ask it: comma search LiFePO4 --index {out}", file=sys.stderr)
 

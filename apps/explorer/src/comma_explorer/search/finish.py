@@ -17,7 +17,7 @@ from comma_explorer.search.manifest import FORMAT, MANIFEST, Approximate, Data, 
 from comma_explorer.search.reading import array
 
 HELD_BACK = 256
-"""Queries of each modality with which breadth and prefix are chosen."""
+"""Queries of each modality with which probes and prefix are chosen."""
 SEED = 0
 
 
@@ -40,7 +40,7 @@ def finish(  # noqa: PLR0913, PLR0917 - what a manifest holds
     told = {name: _write_vectors(out, windows, name, model.dim, files) for name in model.modalities}
     queries = {name: _held_back(array(out / f"{name}.npy")) for name, part in told.items() if part.values}
     for name in queries:
-        progress(f"codes and graph of {name}, vectors", told[name].values)
+        progress(f"lists and codes of {name}, vectors", told[name].values)
         told[name] = _write_search(out, name, told[name], queries, files)
     manifest = Manifest(
         format=FORMAT,
@@ -108,7 +108,7 @@ def _held_back(vectors: Vectors) -> Queries:
 
 
 def _write_search(out: Path, name: str, told: Modality, queries: Mapping[str, Queries], files: list[Path]) -> Modality:
-    """Codes and the graph of neighbours, where there are enough vectors for them to pay."""
+    """Codes and inverted lists, where there are enough vectors for them to pay."""
     vectors = array(out / f"{name}.npy")
     files_of = gallery.names(name)
     if len(vectors) >= quantised.LARGE:
@@ -121,10 +121,11 @@ def _write_search(out: Path, name: str, told: Modality, queries: Mapping[str, Qu
     from comma_explorer.search import approximate  # noqa: PLC0415 - faiss
 
     if len(vectors) >= approximate.LARGE:
-        graph = approximate.make(vectors, queries, own=name)
-        if graph is None:
+        lists = approximate.make(vectors, queries, own=name)
+        if lists is None:
             return told
-        files.append(out / files_of["graph"])
-        approximate.save(graph, files[-1])
-        told = told.model_copy(update={"approximate": Approximate(breadth=graph.breadth, recall=graph.recall)})
+        files.append(out / files_of["lists"])
+        approximate.save(lists, files[-1])
+        near = {name: getattr(lists, name) for name in ("probes", "candidates", "recall")}
+        told = told.model_copy(update={"approximate": Approximate(lists=lists.index.nlist, **near)})
     return told

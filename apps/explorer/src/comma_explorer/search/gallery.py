@@ -24,10 +24,10 @@ class Gallery:
     """Row of the vector for each place where a value stands, rising."""
     start: int
     """Where these places begin in the table of places."""
-    graph: Path
-    """File of the graph of neighbours, read when it is first needed; not there where `near` is None."""
+    lists: Path
+    """File of the inverted lists, read when it is first needed; not there where `near` is None."""
     near: manifest.Approximate | None = None
-    """How the graph is searched."""
+    """How the lists are searched."""
     codes: Codes | None = None
 
     def nearest(
@@ -38,25 +38,25 @@ class Gallery:
         if k == 0:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
         if self.near is not None and allowed is None and not exact:
-            found = self._walked(self.near, query, k)
+            found = self._probed(self.near, query, k)
             if len(found[0]) == k:
                 return found
         if self.codes is None or (allowed is not None and allowed.sum() <= FEW):
             return brute_force(self.vectors, query, k, allowed)
         return quantised.nearest(self.vectors, self.codes, query, k, allowed)
 
-    def _walked(self, near: manifest.Approximate, query: np.ndarray, k: int) -> Nearest:
-        from comma_explorer.search import approximate  # noqa: PLC0415 - faiss, only where there is a graph
+    def _probed(self, near: manifest.Approximate, query: np.ndarray, k: int) -> Nearest:
+        from comma_explorer.search import approximate  # noqa: PLC0415 - faiss, only where there are lists
 
-        index = approximate.opened(str(self.graph), self.graph.stat().st_mtime_ns)
-        graph = approximate.Graph(index=index, breadth=near.breadth, recall=near.recall)
-        return approximate.nearest(self.vectors, graph, query, k)
+        index = approximate.opened(str(self.lists), self.lists.stat().st_mtime_ns)
+        lists = approximate.Lists(index=index, probes=near.probes, candidates=near.candidates, recall=near.recall)
+        return approximate.nearest(self.vectors, lists, query, k)
 
 
 def names(modality: str) -> dict[str, str]:
     """Part -> its file's name."""
     parts = {part: f"{modality}.{part}.npy" for part in ("codes", "bounds", "axes")}
-    return {"vectors": f"{modality}.npy", **parts, "graph": f"{modality}.faiss"}
+    return {"vectors": f"{modality}.npy", **parts, "lists": f"{modality}.faiss"}
 
 
 def opened(folder: Path, modality: str, told: manifest.Modality, rows: np.ndarray, start: int) -> Gallery:
@@ -81,6 +81,6 @@ def opened(folder: Path, modality: str, told: manifest.Modality, rows: np.ndarra
         rows=rows,
         start=start,
         codes=codes,
-        graph=files["graph"],
+        lists=files["lists"],
         near=told.approximate,
     )

@@ -106,14 +106,14 @@ class Index:
     ) -> Hits:
         """The values nearest to each query by the cosine.
 
-        With conditions, and where there is no graph of neighbours, the answer is that of comparing with every vector.
+        With conditions, and wherever there are no inverted lists, the answer is that of comparing with every vector.
 
         Args:
             query_vectors: Of the index's model, of any length but zero.
             modality: What is wanted.
             n: Hits of a query; all where fewer meet the conditions.
             where: Conditions.
-            exact: Do without the graph of neighbours, which finds nearly all; the manifest says how many.
+            exact: Do without the inverted lists, which find nearly all; the manifest says how many.
 
         Raises:
             SearchError: The index has no such modality, the vectors do not fit it, or the conditions cannot be met.

@@ -39,12 +39,15 @@ class Data(_Part):
 
 
 class Approximate(_Part):
-    """The graph of neighbours of a large modality."""
+    """The inverted lists of a large modality."""
 
-    breadth: int
-    """Candidates that a query for ten hits keeps while it walks."""
+    lists: int
+    probes: int
+    """Lists that are looked through for a query."""
+    candidates: int
+    """Of the best by their codes, how many are scored exactly for ten hits."""
     recall: Mapping[str, float]
-    """Modality of held-back queries -> share of their ten nearest values that was found with this breadth."""
+    """Modality of held-back queries -> share of their ten nearest values that was found with these probes."""
 
 
 class Modality(_Part):
