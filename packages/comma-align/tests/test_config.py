@@ -4,13 +4,14 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from comma_align.cli import CONFIGS
+from comma_align.cli import CONFIGS, next_steps
 from comma_align.config import HardNegatives, Objective, Optimizer, Pretrain, Run, Supervised
 from comma_align.manual import describe_settings
 from comma_data.configfile import dump_toml, load
 from comma_data.errors import ConfigError
 from comma_encoders.modality import get, names
 from pydantic import TypeAdapter
+from tiny_run import settings
 
 NAMED = sorted(CONFIGS.glob("*.toml"))
 
@@ -88,3 +89,20 @@ def test_every_encoder_setting_has_a_meaning_and_a_default(name):
     properties = TypeAdapter(kind).json_schema()["properties"]
     assert all(properties[field.name].get("description") for field in fields(kind))
     assert kind() == kind()
+
+
+@pytest.mark.parametrize(
+    ("changes", "first"),
+    [
+        ({}, "comma eval synthesis runs/x"),
+        (
+            {"modalities": ("structure", "composition"), "encoders": {}, "augmentation": {}},
+            "comma eval retrieval runs/x",
+        ),
+        ({"stages": ("supervised",), "supervised": {"target": "gap"}}, "comma align config"),
+    ],
+)
+def test_what_follows_a_run_can_be_asked_of_it(changes, first):
+    told = next_steps(settings("data", **changes), Path("runs/x"))
+    assert told[0].startswith(first)
+    assert told[-1].startswith("comma align config")

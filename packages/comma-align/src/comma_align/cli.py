@@ -119,11 +119,17 @@ def report(rows: "list[Row]", out: Path, settings: "Run", *, as_json: bool) -> N
     left = "predictor" if settings.stages[-1] == "supervised" else "model"
     print(
         f"\n{out}/{left} is the model, {out}/result.png a picture, {out}/metrics.jsonl every step.\n"
-        + (
-            f"Next:  comma eval synthesis {out}    structure to protocol, against baselines, on the test fold\n"
-            if rows
-            else ""
-        )
-        + "       comma align config           every setting and what it means",
+        + "\n".join(f"{'' if i else 'Next:':6} {line}" for i, line in enumerate(next_steps(settings, out))),
         file=sys.stderr,
     )
+
+
+def next_steps(settings: "Run", out: Path) -> list[str]:
+    """Commands that follow a run: the question that its modalities can answer, and the settings."""
+    told = [("comma align config", "every setting and what it means")]
+    if {"structure", "text"} <= set(settings.modalities) and settings.pairs:
+        told.insert(0, (f"comma eval synthesis {out}", "structure to protocol, against baselines, on the test fold"))
+    elif settings.pairs:
+        told.insert(0, (f"comma eval retrieval {out}", "each modality by each other, on the test fold"))
+    width = max(len(command) for command, _ in told)
+    return [f"{command:{width}}    {what}" for command, what in told]
