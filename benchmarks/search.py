@@ -179,7 +179,7 @@ def _approximate(case: Case, plain: Times, true: Sequence[Nearest], labels: dict
     start = time.perf_counter()
     lists = approximate.make(case.vectors, {"held back": case.tuned})
     yield row("build seconds", time.perf_counter() - start, n=1, **labels)
-    yield row("lists", 0 if lists is None else lists.index.nlist, n=1, **labels)
+    yield row("lists", 0 if lists is None else lists.number, n=1, **labels)
     if lists is None:  # these vectors are searched exactly
         return
     times, found = _timed(case, lambda query: approximate.nearest(case.vectors, lists, query, K))

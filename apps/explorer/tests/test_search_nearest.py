@@ -151,14 +151,14 @@ def test_scores_of_lists_are_exact(lists):
 def test_a_gallery_asks_its_lists_unless_it_has_to_be_exact(lists, tmp_path):
     vectors, queries, made = lists
     approximate.save(made, tmp_path / "x.faiss")
-    near = Approximate(lists=made.index.nlist, probes=1, candidates=made.candidates, recall=made.recall)
+    near = Approximate(lists=made.number, probes=4, candidates=made.candidates, recall=made.recall)
     rows = np.arange(len(vectors))
     gallery = Gallery(vectors=vectors, rows=rows, start=0, lists=tmp_path / "x.faiss", near=near)
     allowed = np.random.default_rng(0).random(len(vectors)) < 0.5
     differ = 0
     for query in queries[:50]:
         found = gallery.nearest(query, 10, None, exact=False)[0].tolist()
-        assert found == approximate.nearest(vectors, replace(made, probes=1), query, 10)[0].tolist()
+        assert found == approximate.nearest(vectors, replace(made, probes=4), query, 10)[0].tolist()
         true = brute_force(vectors, query, 10)[0].tolist()
         differ += found != true
         assert gallery.nearest(query, 10, None, exact=True)[0].tolist() == true
@@ -168,6 +168,6 @@ def test_a_gallery_asks_its_lists_unless_it_has_to_be_exact(lists, tmp_path):
     assert len(gallery.nearest(queries[0], 15_000, None, exact=False)[0]) == 15_000  # more than one list holds
 
 
-@pytest.mark.parametrize(("vectors", "lists"), [(1, 2), (50_000, 512), (1_000_000, 2048)])
+@pytest.mark.parametrize(("vectors", "lists"), [(1, 4), (50_000, 1024), (1_000_000, 4096)])
 def test_lists_grow_with_the_root_of_the_vectors(vectors, lists):
     assert approximate.lists_for(vectors) == lists

@@ -1,8 +1,8 @@
 """Nearly exact search in inverted lists (faiss), looking as far as it takes to find what held-back queries have.
 
-The lists hold product codes, four bits for every two dimensions, that are compared in registers (`IndexIVFPQFastScan`;
-André, Kermarrec and Le Scouarnec, Quicker ADC, 10.1109/TPAMI.2019.2952606); the best candidates are scored and ordered
-by their vectors, as in exact search.
+The lists are made in the principal directions that hold nearly all of the vectors' length. They keep four bits for
+each, which are compared in registers (`IndexIVFPQFastScan`; André, Kermarrec and Le Scouarnec, Quicker ADC,
+10.1109/TPAMI.2019.2952606); the best candidates are scored and ordered by their vectors, as in exact search.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,15 +19,19 @@ from jaxtyping import Float
 from comma_explorer.search.errors import DamagedIndexError
 from comma_explorer.search.exact import CHUNK, Nearest, Queries, Vectors, rescored, rounding
 
+_faiss: Any = faiss  # its stub knows neither these constructors nor their keywords
 LARGE = 50_000
 """Vectors from which on lists are made."""
 GOAL = 0.993
 """Share of the true neighbours that each half of the held-back queries has to find: 0.99 and a standard error."""
 NEIGHBOURS = 10
-TRAINED_ON = 64
+TRAINED_ON = 40
 """Vectors for each list, from which its centre is learnt; faiss asks for 39 at least."""
-ROUNDS = 10
+ROUNDS = 6
 BITS = 4
+HELD = 0.95
+"""Share of the squared length that the directions hold; their number is a multiple of `STRIDE`."""
+STRIDE = 16
 SEED = 0
 CANDIDATES = (64, 128, 256, 512, 1024)
 """For ten hits, how many of the best by their codes may be scored exactly."""
@@ -40,7 +44,9 @@ class Lists:
     """Inverted lists, and how they are searched."""
 
     index: Any
-    """`faiss.IndexIVFPQFastScan`."""
+    """`faiss.IndexPreTransform` of the directions, with an `IndexIVFPQFastScan` behind it."""
+    number: int
+    """Of lists."""
     probes: int
     candidates: int
     """Scored exactly for ten hits; in proportion for more."""
@@ -49,8 +55,8 @@ class Lists:
 
 
 def lists_for(vectors: int) -> int:
-    """Number of lists: the power of two nearest to twice the root of the number of vectors."""
-    return 2 ** max(0, round(np.log2(2 * np.sqrt(vectors))))
+    """Number of lists: the power of two nearest to four times the root of the number of vectors."""
+    return 2 ** max(0, round(np.log2(4 * np.sqrt(vectors))))
 
 
 def make(vectors: Vectors, queries: Mapping[str, Queries], *, own: str | None = None) -> Lists | None:
@@ -64,15 +70,16 @@ def make(vectors: Vectors, queries: Mapping[str, Queries], *, own: str | None = 
     Returns:
         The lists, or None where even all of them would miss too much: such vectors are searched exactly.
     """
-    index = _filled(vectors)
+    number = lists_for(len(vectors))
+    index = _filled(vectors, number)
     truth = {name: _truth(vectors, asked, skip=name == own) for name, asked in queries.items()}
 
     def tried(probes: int, candidates: int) -> Lists:
-        lists = Lists(index=index, probes=probes, candidates=candidates, recall={})
+        lists = Lists(index=index, number=number, probes=probes, candidates=candidates, recall={})
         shares = {name: _share(vectors, lists, asked, truth[name]) for name, asked in queries.items()}
         return replace(lists, recall=shares)
 
-    enough = [found for candidates in CANDIDATES if (found := _fewest_probes(index.nlist, candidates, tried))]
+    enough = [found for candidates in CANDIDATES if (found := _fewest_probes(number, candidates, tried))]
     return min(enough, key=lambda lists: _bytes(lists, vectors.shape[1]), default=None)
 
 
@@ -93,22 +100,36 @@ def _fewest_probes(most: int, candidates: int, tried: Callable[[int, int], Lists
 
 def _bytes(lists: Lists, dim: int) -> float:
     """What a query reads, with `APART`: the cost by which settings are compared, the same in every build."""
-    codes = lists.probes * lists.index.ntotal / lists.index.nlist * lists.index.code_size
+    directions = lists.index.index.d
+    codes = lists.probes * lists.index.ntotal / lists.number * directions * BITS / 8
     return float(codes + APART * lists.candidates * dim * 4)
 
 
-def _filled(vectors: Vectors) -> Any:
+def _filled(vectors: Vectors, number: int) -> Any:
     """The lists with all vectors."""
-    number, dim = lists_for(len(vectors)), vectors.shape[1]
-    parts = dim // 2 if dim % 2 == 0 else dim
-    index = faiss.IndexIVFPQFastScan(faiss.IndexFlatIP(dim), dim, number, parts, BITS, faiss.METRIC_INNER_PRODUCT)
-    index.cp.niter, index.cp.seed, index.cp.max_points_per_centroid = ROUNDS, SEED, TRAINED_ON
-    index.cp.spherical = True  # the quantiser compares by inner product
     chosen = np.random.default_rng(SEED).permutation(len(vectors))[: number * TRAINED_ON]
-    index.train(np.ascontiguousarray(vectors[np.sort(chosen)]))
+    sample = np.ascontiguousarray(vectors[np.sort(chosen)])
+    axes = _axes(sample)
+    most = axes.shape[1]
+    lists = faiss.IndexIVFPQFastScan(faiss.IndexFlatIP(most), most, number, most, BITS, faiss.METRIC_INNER_PRODUCT)
+    lists.cp.niter, lists.cp.seed, lists.cp.max_points_per_centroid = ROUNDS, SEED, TRAINED_ON
+    lists.cp.spherical = True  # the quantiser compares by inner product
+    turn = _faiss.LinearTransform(*axes.shape, False)  # noqa: FBT003 - its only constructor
+    faiss.copy_array_to_vector(np.ascontiguousarray(axes.T).ravel(), turn.A)
+    turn.is_trained = True
+    index = faiss.IndexPreTransform(turn, lists)
+    index.train(sample)
     for start in range(0, len(vectors), CHUNK):
         index.add(np.ascontiguousarray(vectors[start : start + CHUNK]))
     return index
+
+
+def _axes(sample: Vectors) -> Float[np.ndarray, "dim directions"]:
+    """The fewest principal directions that hold enough, as columns."""
+    held, axes = np.linalg.eigh(sample.astype(np.float64).T @ sample)
+    share = np.cumsum(held[::-1]) / held.sum()
+    enough = int(np.searchsorted(share, HELD)) + 1
+    return axes[:, ::-1][:, : min(-(-enough // STRIDE) * STRIDE, len(held))].astype(np.float32)
 
 
 def _least(lists: Lists) -> float:
@@ -118,8 +139,9 @@ def _least(lists: Lists) -> float:
 def nearest(vectors: Vectors, lists: Lists, query: Float[np.ndarray, " dim"], k: int) -> Nearest:
     """The k best of what the probed lists hold; fewer where these hold fewer."""
     candidates = max(lists.candidates, -(-lists.candidates * k // NEIGHBOURS))
-    options: Any = faiss.SearchParametersIVF  # its stub lacks the keywords; set on the index they would be shared
-    rows = lists.index.search(query[None], candidates, params=options(nprobe=lists.probes))[1][0]
+    # set on the index they would be shared
+    options = _faiss.SearchParametersPreTransform(index_params=_faiss.SearchParametersIVF(nprobe=lists.probes))
+    rows = lists.index.search(query[None], candidates, params=options)[1][0]
     return rescored(vectors, rows[rows >= 0], query, k)
 
 

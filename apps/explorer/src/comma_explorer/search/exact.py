@@ -17,6 +17,8 @@ Nearest: TypeAlias = tuple[Int[np.ndarray, " k"], Float[np.ndarray, " k"]]
 
 CHUNK = 65_536
 """Rows of a product at a time."""
+FEW = 4
+"""For each hit, rows that are scored at once; of more the float32 product says first which can be among the best."""
 
 
 def score(vectors: Vectors, rows: Int[np.ndarray, " r"], query: Float[np.ndarray, " dim"]) -> Float[np.ndarray, " r"]:
@@ -35,6 +37,8 @@ def rescored(vectors: Vectors, rows: Int[np.ndarray, " r"], query: Float[np.ndar
     kept, found = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
+        if len(chunk) > FEW * k:
+            chunk = chunk[_in_question(vectors[chunk] @ query, k, vectors.shape[1])]
         scores = score(vectors, chunk, query)
         kept, found = best(np.concatenate([kept, chunk]), np.concatenate([found, scores]), k)
     return kept, found
@@ -58,8 +62,12 @@ def brute_force(
     for start in range(0, len(rows), CHUNK):
         part = vectors[start : start + CHUNK] if allowed is None else vectors[rows[start : start + CHUNK]]
         rough[start : start + CHUNK] = part @ query
-    least = np.partition(rough, -k)[-k] - 2 * rounding(vectors.shape[1])
-    return rescored(vectors, rows[rough >= least], query, k)
+    return rescored(vectors, rows[_in_question(rough, k, vectors.shape[1])], query, k)
+
+
+def _in_question(rough: Float[np.ndarray, " rows"], k: int, dim: int) -> Bool[np.ndarray, " rows"]:
+    """Which rows can be among the k best, by their float32 products."""
+    return rough >= np.partition(rough, -k)[-k] - 2 * rounding(dim)
 
 
 def rounding(dim: int) -> float:

@@ -127,5 +127,5 @@ def _write_search(out: Path, name: str, told: Modality, queries: Mapping[str, Qu
         files.append(out / files_of["lists"])
         approximate.save(lists, files[-1])
         near = {name: getattr(lists, name) for name in ("probes", "candidates", "recall")}
-        told = told.model_copy(update={"approximate": Approximate(lists=lists.index.nlist, **near)})
+        told = told.model_copy(update={"approximate": Approximate(lists=lists.number, **near)})
     return told

@@ -49,7 +49,9 @@ class Gallery:
         from comma_explorer.search import approximate  # noqa: PLC0415 - faiss, only where there are lists
 
         index = approximate.opened(str(self.lists), self.lists.stat().st_mtime_ns)
-        lists = approximate.Lists(index=index, probes=near.probes, candidates=near.candidates, recall=near.recall)
+        lists = approximate.Lists(
+            index=index, number=near.lists, probes=near.probes, candidates=near.candidates, recall=near.recall
+        )
         return approximate.nearest(self.vectors, lists, query, k)
 
 
