@@ -29,7 +29,7 @@ from benchmarks.suite.measure import RATIO, interval
 SIZE, SMOKE = 1_000_000, 30_000
 DIMS = (128, 256)
 K = 10
-TUNED, TIMED = 256, 100
+TUNED, TIMED = 1024, 300
 """Queries with which prefix and probes are chosen, and others that are timed and judged."""
 FORMULA = 50
 """Vectors around one centre, on average."""

@@ -34,12 +34,16 @@ def synthesis(
         bool,
         typer.Option("--fused", help="See a crystal by its structure and its composition, if the model reads both."),
     ] = False,
+    counting: Annotated[
+        float, typer.Option(help="Weight of the elements and amounts that both sides name, beside the model's vectors.")
+    ] = 0.0,
     options: Options,
 ) -> None:
     """Find the protocol of an unseen material by its structure, and the structure by its protocol."""
     from comma_eval.tasks.synthesis import Synthesis
 
-    ask(Synthesis(view=view, pool=pool, corrupted=corrupt, corruption=corruption, fused=fused), options)
+    task = Synthesis(view=view, pool=pool, corrupted=corrupt, corruption=corruption, fused=fused, counting=counting)
+    ask(task, options)
 
 
 @task_command(app)

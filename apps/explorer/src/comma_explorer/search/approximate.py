@@ -23,7 +23,7 @@ _faiss: Any = faiss  # its stub knows neither these constructors nor their keywo
 LARGE = 50_000
 """Vectors from which on lists are made."""
 GOAL = 0.993
-"""Share of the true neighbours that each half of the held-back queries has to find: 0.99 and a standard error."""
+"""Share of the true neighbours that the held-back queries have to find: 0.99, and a standard error of a thousand."""
 NEIGHBOURS = 10
 TRAINED_ON = 40
 """Vectors for each list, from which its centre is learnt; faiss asks for 39 at least."""
@@ -51,7 +51,7 @@ class Lists:
     candidates: int
     """Scored exactly for ten hits; in proportion for more."""
     recall: Mapping[str, float]
-    """Name of a group of held-back queries -> share of their true neighbours that is found, in the worse half."""
+    """Name of a group of held-back queries -> share of their true neighbours that is found."""
 
 
 def lists_for(vectors: int) -> int:
@@ -159,14 +159,13 @@ def _truth(vectors: Vectors, queries: Queries, *, skip: bool) -> tuple[np.ndarra
 
 
 def _share(vectors: Vectors, lists: Lists, queries: Queries, truth: tuple[np.ndarray, int]) -> float:
-    """Share of the true neighbours that is found, the lesser of two halves of the queries; ties with the last count."""
+    """Share of the true neighbours that is found; ties with the last count."""
     least, last = truth
     bounds = least - 2 * rounding(vectors.shape[1])
     pairs = zip(queries, bounds, strict=True)
     found = np.array([(nearest(vectors, lists, query, last + 1)[1] >= bound).sum() for query, bound in pairs])
     itself = int(last == NEIGHBOURS)  # a query that stands among the vectors finds itself: no merit
-    shares = np.maximum(found - itself, 0) / max(last + 1 - itself, 1)
-    return min(float(half.mean()) for half in np.array_split(shares, 2) if len(half))
+    return float((np.maximum(found - itself, 0) / max(last + 1 - itself, 1)).mean())
 
 
 @lru_cache(maxsize=8)

@@ -16,7 +16,7 @@ from comma_explorer.search.exact import Queries, Vectors
 from comma_explorer.search.manifest import FORMAT, MANIFEST, Approximate, Data, File, Manifest, Modality, Model
 from comma_explorer.search.reading import array
 
-HELD_BACK = 256
+HELD_BACK = 1024
 """Queries of each modality with which probes and prefix are chosen."""
 SEED = 0
 

@@ -17,6 +17,7 @@ from comma_eval.baselines import composition, nearest_recipes
 from comma_eval.baselines.amounts import ElementAmounts, gives_amounts
 from comma_eval.baselines.chance import Chance
 from comma_eval.baselines.element_overlap import ElementOverlap
+from comma_eval.counting import Counting
 from comma_eval.embedding import EmbeddingScorer
 from comma_eval.errors import EmptyTaskError, UsageError
 from comma_eval.task import Embedder, Item, Needs, Report, Row, Scorer
@@ -41,6 +42,8 @@ class Synthesis:
     """What becomes of them: `drop` loses them, `swap` puts another recipe's in their place."""
     fused: bool = False
     """Whether a crystal is seen by its structure and by its composition, by models that read both."""
+    counting: float = 0.0
+    """Weight of the elements and amounts that both sides name, counted beside the similarity of a model's vectors."""
 
     def __post_init__(self) -> None:
         """Refuse a view, pool or corruption that does not exist."""
@@ -49,6 +52,8 @@ class Synthesis:
             raise UsageError(f"unknown view {self.view!r}; known: {', '.join(VIEWS)}")
         if self.pool not in (*POOLS, ALL):
             raise UsageError(f"unknown pool {self.pool!r}; known: {', '.join((*POOLS, ALL))}")
+        if not 0 <= self.counting < float("inf"):
+            raise UsageError(f"counting is a weight of 0 or more; got {self.counting}")
 
     @property
     def needs(self) -> Needs:
@@ -56,8 +61,9 @@ class Synthesis:
         return Needs(train=frozenset({"text"}), test=frozenset({"structure", "text"}))
 
     def model_of(self, embedder: Embedder) -> Scorer:
-        """Similarity of vectors."""
-        return EmbeddingScorer(embedder=WithComposition(embedder=embedder) if self.fused else embedder)
+        """Similarity of vectors, and beside it what `counting` asks for."""
+        vectors = EmbeddingScorer(embedder=WithComposition(embedder=embedder) if self.fused else embedder)
+        return Counting(scorer=vectors, weight=self.counting) if self.counting else vectors
 
     def run(self, models: Mapping[str, Scorer], train: Sequence[Sample], test: Sequence[Sample]) -> Report:
         """Score the models and the baselines in both directions.
@@ -101,6 +107,11 @@ class Synthesis:
             "view": self.view,
             **spoilt,
             **({"crystals": "by structure and composition, where a model reads both"} if self.fused else {}),
+            **(
+                {"counted beside the vectors": f"elements and amounts, weight {self.counting:g}"}
+                if self.counting
+                else {}
+            ),
             **({"pools in which no formula has a rival": ", ".join(idle)} if idle else {}),
         }
         return Report(task="synthesis", rows=tuple(rows), facts=facts, items=tuple(items))
