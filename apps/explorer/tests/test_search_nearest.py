@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import faiss
 import numpy as np
 import pytest
 from comma_encoders.retrieval import similarity
 from comma_explorer.search import approximate, quantised
+from comma_explorer.search.errors import DamagedIndexError
 from comma_explorer.search.exact import brute_force
 from comma_explorer.search.gallery import Gallery
 from comma_explorer.search.manifest import Approximate
@@ -166,6 +168,12 @@ def test_a_gallery_asks_its_lists_unless_it_has_to_be_exact(lists, tmp_path):
         assert some == brute_force(vectors, query, 10, allowed)[0].tolist()
     assert differ
     assert len(gallery.nearest(queries[0], 15_000, None, exact=False)[0]) == 15_000  # more than one list holds
+
+
+def test_lists_of_another_kind_are_refused(tmp_path):
+    faiss.write_index(faiss.IndexFlatIP(4), str(tmp_path / "x.faiss"))
+    with pytest.raises(DamagedIndexError, match="lists of another kind; build the index again"):
+        approximate.opened(str(tmp_path / "x.faiss"), 0)
 
 
 @pytest.mark.parametrize(("vectors", "lists"), [(1, 4), (50_000, 1024), (1_000_000, 4096)])

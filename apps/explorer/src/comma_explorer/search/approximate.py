@@ -180,9 +180,12 @@ def opened(path: str, changed: int) -> Any:  # noqa: ARG001 - tells an index fro
         DamagedIndexError: It cannot be read.
     """
     try:
-        return faiss.read_index(path, faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+        index = faiss.read_index(path, faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
     except RuntimeError as error:
         raise DamagedIndexError(f"{path} cannot be read by faiss; build the index again") from error
+    if not isinstance(index, faiss.IndexPreTransform):
+        raise DamagedIndexError(f"{path} holds lists of another kind; build the index again")
+    return index
 
 
 def save(lists: Lists, path: Path) -> None:
