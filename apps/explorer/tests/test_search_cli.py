@@ -21,6 +21,7 @@ from comma_data.sample import Record, Sample
 from comma_data.sources import textbook
 from comma_data.split import fold
 from comma_data.writer import Description, write
+from comma_eval.baselines.amounts import ElementAmounts
 from comma_explorer.search import present
 from comma_explorer.search.ask import Finder
 from comma_explorer.search.cli import app
@@ -99,7 +100,7 @@ def test_the_json_is_what_programs_rely_on(place):
     assert found.keys() == {"index", "model", "queries", "hits"}
     assert found["model"] == "comma-small"
     for rank, hit in enumerate(found["hits"]["text"], start=1):
-        assert hit.keys() == {"rank", "cosine", "row", "entries", "steps"}
+        assert hit.keys() == {"rank", "cosine", "counted", "row", "entries", "steps"}
         assert hit["rank"] == rank
         assert all(isinstance(step, str) for step in hit["steps"])
         for entry in hit["entries"]:
@@ -254,6 +255,49 @@ def test_several_questions_are_their_mean_direction(finder):
     assert np.allclose(both, (one + other) / np.linalg.norm(one + other), atol=1e-6)
     with pytest.raises(SearchError, match="nothing is asked"):
         finder.vector([])
+
+
+def test_counting_puts_what_names_the_same_first(finder):
+    """The order is that of cosine + weight x count, the counts are those of the no-learning line."""
+    asked = [read("PtSe2")]
+    plain = finder.ask(asked, ["structure", "text"], 40)
+    for weight in (1e-9, 0.5, 1e3):
+        answer = finder.ask(asked, ["structure", "text"], 40, counting=weight)
+        for modality, hits in answer.hits.items():
+            before = {hit.row: hit.cosine for hit in plain.hits[modality]}
+            assert {hit.row: hit.cosine for hit in hits} == before
+            assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
+            scores = [hit.cosine + weight * hit.counted for hit in hits]
+            assert scores == sorted(scores, reverse=True)
+    query = Sample(id="q", fields={"composition": ({"Pt": 1.0, "Se": 2.0},)}, groups={})
+    for hit in answer.hits["text"]:
+        told = Sample(id="t", fields={"text": (hit.steps,)}, groups={})
+        assert hit.counted == ElementAmounts().score([query], [told])[0, 0]
+    first = answer.hits["structure"][0]
+    assert first.places[0].formula == "PtSe2"
+    assert first.counted == 2
+
+
+def test_counting_asks_each_question_that_names_elements(finder):
+    """A structure counts by its atoms, words without elements do not count."""
+    from comma_explorer.search.question import Question
+
+    salt = Question(modality="structure", value=SALT, said="salt")
+    words = read("Evaporate the solution slowly.")
+    alone, beside = (finder.ask(asked, ["text"], 5, counting=1e3).hits["text"] for asked in ([salt], [salt, words]))
+    assert alone[0].counted == beside[0].counted
+    assert alone[0].places[0].id == beside[0].places[0].id == "tb-nacl"
+    (hits,) = finder.ask([words], ["text"], 5, counting=1e3).hits.values()
+    assert [hit.counted for hit in hits] == [None] * 5
+    assert hits == finder.ask([words], ["text"], 5).hits["text"]
+
+
+def test_counting_is_printed_where_it_is_asked_for(place):
+    given = ("NaCl", "--index", place / "index", "--for", "structure", "-n", "2")
+    code, out, _ = command(*given, "--counting", "0.5")
+    assert code == 0
+    assert out.splitlines()[1].split() == ["rank", "cosine", "counted", "formula", "id", "what", "DOI"]
+    assert command(*given, "--counting", "-1")[0] == 2
 
 
 def test_text_of_strangers_is_not_obeyed_by_a_terminal(finder):

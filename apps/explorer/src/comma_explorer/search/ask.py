@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from comma_explorer.search import counted
 from comma_explorer.search.errors import SearchError
 from comma_explorer.search.filters import Filter
 from comma_explorer.search.hits import Hit
-from comma_explorer.search.index import NOTHING, Index
+from comma_explorer.search.index import MOST, NOTHING, Index
 from comma_explorer.search.question import Question
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Finder:
             raise SearchError("nothing is asked: give a file, a formula, or words in quotes")
         return direction([self.model.encode(q.modality, [q.value], output="numpy")[0] for q in questions])
 
-    def ask(
+    def ask(  # noqa: PLR0913 - the options of the command, by name
         self,
         questions: Sequence[Question],
         wanted: Sequence[str] = (),
@@ -82,6 +83,7 @@ class Finder:
         *,
         where: Filter = NOTHING,
         exact: bool = False,
+        counting: float = 0.0,
     ) -> Answer:
         """The nearest values of each modality that is wanted.
 
@@ -91,6 +93,7 @@ class Finder:
             n: Hits of each.
             where: Conditions.
             exact: Compare with every vector, instead of nearly all that matter.
+            counting: Weight of the elements and amounts that query and hit both name, beside the cosine; see `counted`.
 
         Raises:
             SearchError, UsageError, InputError: As `vector` and `Index.find`.
@@ -98,10 +101,13 @@ class Finder:
         for modality in wanted:
             self.index.check_has(modality)
         vector = self.vector(questions)
+        looked = min(counted.candidates(n), MOST) if counting else n
         hits = {
-            modality: self.index.shown(self.index.find(vector, modality, n, where, exact=exact))
+            modality: self.index.shown(self.index.find(vector, modality, looked, where, exact=exact))
             for modality in wanted or self.index.modalities
         }
+        if counting:
+            hits = {modality: counted.reordered(questions, found, counting)[:n] for modality, found in hits.items()}
         return Answer(questions=tuple(questions), vector=vector, hits=hits)
 
 

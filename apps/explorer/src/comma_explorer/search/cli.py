@@ -85,6 +85,10 @@ def find(
         str | None, typer.Option(help="Origin of a hit, e.g. text-mined, or words of its source.")
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Compare with every vector of a large index.")] = False,
+    counting: Annotated[
+        float,
+        typer.Option(min=0, metavar="WEIGHT", help="Count shared elements and amounts beside the cosine, e.g. 0.5."),
+    ] = 0.0,
     model: Annotated[str | None, typer.Option(help="The model, if it is not where the index says.")] = None,
     device: Device = "cpu",
     json_: Json = False,
@@ -111,8 +115,11 @@ def find(
     for question in questions:
         print(f"query: {question.said} ({question.modality})", *question.notes, sep="\n  ", file=sys.stderr)
     start = time.perf_counter()
-    answer = finder.ask(questions, for_ or (), number, where=where, exact=exact)
+    answer = finder.ask(questions, for_ or (), number, where=where, exact=exact, counting=counting)
     print(f"searched in {1000 * (time.perf_counter() - start):.0f} ms", file=sys.stderr)
+    found = [hit for hits in answer.hits.values() for hit in hits]
+    if counting and found and all(hit.counted is None for hit in found):
+        print("the query names no element, and nothing was counted", file=sys.stderr)
     if json_:
         name = model or finder.index.manifest.model.name
         print(json.dumps(present.document(answer, str(index), name), ensure_ascii=False, indent=1))

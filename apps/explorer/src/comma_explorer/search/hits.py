@@ -50,3 +50,5 @@ class Hit:
     """The entries it stands in, of those that meet the conditions."""
     steps: tuple[str, ...]
     """A protocol's steps; of other modalities none."""
+    counted: float | None = None
+    """Shared elements and amounts, 0 to 2, where they were asked for and the query names any."""

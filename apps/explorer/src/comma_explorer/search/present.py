@@ -33,6 +33,7 @@ def _hit(hit: Hit) -> dict[str, Any]:
     return {
         "rank": hit.rank,
         "cosine": round(hit.cosine, 6),
+        "counted": None if hit.counted is None else round(hit.counted, 6),
         "row": hit.row,
         "entries": [_place(place) for place in hit.places],
         "steps": list(hit.steps),
@@ -66,11 +67,15 @@ def _print(answer: Answer, console: Console) -> None:
 def _table(modality: str, hits: tuple[Hit, ...]) -> Table:
     """Cells are `Text`, so that nothing in a data set is taken for markup."""
     table = Table(title=Text(modality), title_justify="left", box=None, pad_edge=False)
-    for name, right in (("rank", True), ("cosine", True), ("formula", False), ("id", False), ("what", False)):
-        table.add_column(name, justify="right" if right else "left", no_wrap=name in {"rank", "cosine"})
+    numbers = ("rank", "cosine", *(("counted",) if any(hit.counted is not None for hit in hits) else ()))
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("formula", "id", "what"):
+        table.add_column(name)
     table.add_column("DOI", overflow="fold")
     for hit in hits:
-        cells = (str(hit.rank), f"{hit.cosine:.3f}", _formulas(hit), _ids(hit), _what(hit), _dois(hit))
+        figures = (str(hit.rank), f"{hit.cosine:.3f}", f"{hit.counted or 0:.2f}")[: len(numbers)]
+        cells = (*figures, _formulas(hit), _ids(hit), _what(hit), _dois(hit))
         table.add_row(*(Text(_printable(cell)) for cell in cells))
     return table
 
