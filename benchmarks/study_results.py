@@ -53,6 +53,7 @@ def part(found: Mapping[str, Any], tasks: Sequence[str]) -> dict[str, Any]:
         **found,
         "primary": [one for one in found["primary"] if asked_in(one) in tasks],
         "facts": {name: value for name, value in found["facts"].items() if not of_task(name, others)},
+        "training": [] if others else found.get("training", []),
         "rows": [checked(dict(row)) for row in told],
     }
 

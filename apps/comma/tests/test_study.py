@@ -18,11 +18,12 @@ from comma_app.study.cli import app
 from comma_app.study.config import Study
 from comma_app.study.drive import Job, conduct, plan
 from comma_app.study.errors import PausedError, StudyError
-from comma_app.study.folder import RESULT, TABLES
+from comma_app.study.folder import PAGE, RESULT, TABLES
 from comma_app.study.pieces import Piece, pieces
 from comma_app.study.reuse import take_over
 from comma_app.study.runs import base_run, run_folder
 from comma_app.study.tasks import Asked
+from comma_app.study.training import training
 from comma_data.configfile import check
 from comma_data.errors import ConfigError
 from comma_data.shards import ShardSet
@@ -137,6 +138,38 @@ def test_the_primary_outcome_is_measured_by_the_better_line(result):
     assert outcome["difference"]["value"] == pytest.approx(values["ours"] - values[outcome["against"]])
 
 
+def test_validations_of_both_folds_are_told_along_the_samples(finished, result, tiny):
+    """Of the last validation, by what the runs wrote themselves."""
+    for name in ("ours", "clip"):
+        told, steps = [], []
+        for fold in (0, 1):
+            lines = (run_folder(finished, name, fold) / "metrics.jsonl").read_text().splitlines()
+            last = [event for event in map(json.loads, lines) if "validation" in event][-1]
+            steps.append(last["step"])
+            told += [
+                one["R@1"] for one in last["validation"] if (one["query"], one["gallery"]) == ("structure", "text")
+            ]
+        row = [r for r in result["training"] if r["model"] == name and r["direction"] == "structure -> text"][-1]
+        assert (row["metric"], row["part"], row["n"]) == ("R@1", "validation", 2)
+        assert row["value"] == pytest.approx(np.mean(told))
+        assert float(row["samples seen"]) == np.mean(steps) * base_run(tiny, name).batch_size
+    assert "While they were trained" in (finished / PAGE).read_text()
+
+
+def test_only_what_every_fold_reached_is_told_of_a_training(tmp_path, tiny):
+    """A fold that ended early does not change whose mean it is; a place that a killed run saw twice counts once."""
+    validation = [{"query": "structure", "gallery": "text", "R@1": 0.5}]
+    for fold, epochs in ((0, (1, 1, 2)), (1, (1,))):
+        for name in tiny.models:
+            run = run_folder(tmp_path, name, fold)
+            run.mkdir(parents=True)
+            events = [{"stage": "align", "step": 10 * e, "epoch": e, "validation": validation} for e in epochs]
+            (run / "metrics.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    rows = training(tiny, tmp_path)
+    assert [row.labels["model"] for row in rows] == list(tiny.models)
+    assert {(row.value, row.n) for row in rows} == {(0.5, 2)}
+
+
 def test_models_start_from_those_of_their_own_fold(finished):
     for fold in (0, 1):
         model = read_manifest(run_folder(finished, "ours", fold) / "model")
@@ -168,7 +201,7 @@ def test_the_page_and_the_tables_tell_the_same(finished, result):
         assert outcome["verdict"] in text
         assert f"{outcome['difference']['value']:.3f} (" in text
         assert "starts from what was pre-trained" in text
-    assert page.count("<svg ") == 1 + 2 + 2  # outcomes, two directions, two maps
+    assert page.count("<svg ") == 1 + 2 + 2 + 2  # outcomes, two directions, two maps, two directions of validation
 
 
 def test_vectors_are_those_of_the_model(finished, data):

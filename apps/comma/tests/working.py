@@ -20,6 +20,7 @@ modalities = ["structure", "text"]
 dim = 8
 epochs = 2
 batch_size = 8
+validate_every = 1
 checkpoint_every = 1
 
 [common.encoders]

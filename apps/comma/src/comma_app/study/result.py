@@ -19,6 +19,7 @@ from comma_app.study.machine import machine, versions
 from comma_app.study.pieces import Piece, items_file, pieces, questions, score_file
 from comma_app.study.pooling import Question, differences, figures, gathered, in_order, others
 from comma_app.study.runs import base_run, run_folder
+from comma_app.study.training import training
 from comma_app.study.verdict import judged, only
 
 
@@ -33,6 +34,8 @@ class Found:
     facts: Mapping[str, str | int | float]
     models: tuple[Mapping[str, str | float], ...]
     """What each model is and what it cost."""
+    training: tuple[Row, ...]
+    """Figures on the validation folds while it was trained."""
 
 
 def pooled(study: Study, folder: Path) -> Found:
@@ -60,6 +63,7 @@ def pooled(study: Study, folder: Path) -> Found:
         shown=tuple(shown),
         facts=_facts(study, folder),
         models=tuple(compute(study, folder)),
+        training=training(study, folder),
     )
 
 
@@ -153,6 +157,7 @@ def document(study: Study, folder: Path, found: Found, data: Mapping[str, str], 
         "primary": [asdict(outcome) for outcome in found.outcomes],
         "models": list(found.models),
         "facts": dict(found.facts),
+        "training": [finite(row.as_dict()) for row in found.training],
         "rows": [finite(row.as_dict()) for row in found.rows],
     }
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from comma_eval.metrics import Interval
+from comma_eval.page.drawing import Picture
 from comma_eval.report import Grid
 from comma_eval.task import Report
 
@@ -64,6 +65,8 @@ class Page:
     models: Grid | None = None
     """What each model is and what it cost."""
     maps: tuple[Map, ...] = ()
+    curves: tuple[Picture, ...] = ()
+    """How validation went while models were trained."""
     made: Mapping[str, str] = field(default_factory=dict)
     """How it was made: command, versions, hashes."""
     config: str = ""

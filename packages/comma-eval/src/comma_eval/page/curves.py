@@ -53,7 +53,9 @@ def _figure(metric: str, name: str, along: str, lines: dict[str, Points]) -> Pic
             f"{model}: " + ", ".join(f"{cell(row)} at {place:g}" for place, row in sorted(points, key=lambda p: p[0]))
             for model, points in lines.items()
         ]
-        return Picture(heading=title, svg=to_svg(figure, title, ". ".join(words)), note="Bands: 95 % intervals.")
+        banded = any(row.low is not None for points in lines.values() for _, row in points)
+        note = "Bands: 95 % intervals." if banded else ""
+        return Picture(heading=title, svg=to_svg(figure, title, ". ".join(words)), note=note)
 
 
 def _line(axes: Axes, place: int, points: Points) -> Any:
