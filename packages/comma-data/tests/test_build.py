@@ -199,6 +199,19 @@ def test_the_root_comes_from_the_environment(root, tmp_path):
     assert done.exit_code == 0, done.output
 
 
+def test_every_source_with_too_many_refusals_is_named_at_once(make, root, tmp_path):
+    (root / "c.cif").write_text(make["cif"](occupancy="0.5"))
+    bad = [recipe("NaxCl", {"Na": "x", "Cl": "1"}, f"10/{i}") for i in range(30)]
+    good = recipe("MgO", {"Mg": "1", "O": "1"}, "10/2")
+    (root / "synthesis-recipes" / "solid-state.json").write_text(json.dumps({"reactions": [*bad, good]}))
+    done = run("build", "structures", "--root", root, "--out", tmp_path / "out", "--workers", 0)
+    assert isinstance(done.exception, RefusedError)
+    said = str(done.exception)
+    assert "33.3% of the structures were refused" in said
+    assert "96.8% of the recipes were refused" in said
+    assert said.index("disordered: c.cif") < said.index("target-variable")
+
+
 def test_files_that_hold_no_record_stop_the_build(root, tmp_path):
     for path in root.glob("*.cif"):
         path.write_text("")

@@ -18,27 +18,29 @@ def check_refused(build: Build, curated: Curated) -> None:
     """Stop where nothing was accepted, or too much refused.
 
     Raises:
-        RefusedError: The message has the share, what is allowed, and the first refusal of each code.
+        RefusedError: For each such source the share, what is allowed, and the first refusal of each code.
     """
     if not curated.accepted:
         raise RefusedError(f"build {build.name}: no record was accepted{_examples(curated.refused)}")
-    for table in tables(build):
-        _check_source(build, table, curated)
+    if faults := [fault for table in tables(build) if (fault := _fault(table, curated))]:
+        raise RefusedError("\n".join(f"build {build.name}: {fault}" for fault in faults))
 
 
-def _check_source(build: Build, table: Table, curated: Curated) -> None:
+def _fault(table: Table, curated: Curated) -> str | None:
+    """What is wrong with a source, in words; None where nothing is."""
     counts = curated.counts.get(table.label)
+    if counts is None:
+        there = f"no record in {table.kind} {table.source.path}: are these the files?"
+        return None if table.source.optional else there
     limit = table.source.max_refused
-    if counts is None and not table.source.optional:
-        raise RefusedError(f"build {build.name}: no record in {table.kind} {table.source.path}: are these the files?")
-    faulty = {code: number for code, number in counts.refused.items() if code != DUPLICATE} if counts else {}
-    share = sum(faulty.values()) / counts.read if counts else 0.0
-    if share > limit:
-        refused = [r for r in curated.refused if r.source == table.label and r.code != DUPLICATE]
-        raise RefusedError(
-            f"build {build.name}: {share:.1%} of the {table.label} were refused, at most {limit:.1%} are allowed;"
-            f" correct the files, or raise the limit if you can do without these{_examples(refused)}"
-        )
+    share = sum(number for code, number in counts.refused.items() if code != DUPLICATE) / counts.read
+    if share <= limit:
+        return None
+    refused = [r for r in curated.refused if r.source == table.label and r.code != DUPLICATE]
+    return (
+        f"{share:.1%} of the {table.label} were refused, at most {limit:.1%} are allowed;"
+        f" correct the files, or raise the limit if you can do without these{_examples(refused)}"
+    )
 
 
 def list_refused(refused: Iterable[Refusal], out: Path) -> Path:
