@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from comma_data.pages.page import visible
+from comma_data.pages.page import environment, visible
 from comma_data.sample import RawStructure
 from comma_data.storage import complete_file
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 from pymatgen.core import Element
 
@@ -127,4 +127,4 @@ def viewer() -> str:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    return Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, finalize=visible, undefined=StrictUndefined)
+    return environment(TEMPLATES)

@@ -11,9 +11,9 @@ from urllib.parse import unquote
 from comma_data.errors import DataError
 from comma_data.pages import show
 from comma_data.pages.page import TEMPLATES as SHARED
-from comma_data.pages.page import doi, formula, visible, words
+from comma_data.pages.page import doi, environment, formula, words
 from comma_encoders.errors import EncoderError
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -181,13 +181,4 @@ def app_of(desk: Desk, *, token: str, port: int) -> Guard:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        finalize=visible,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"formula": formula, "doi": doi, "words": words}
-    return environment
+    return environment(HERE / "templates", formula=formula, doi=doi, words=words)

@@ -1,6 +1,7 @@
 """Values -> one HTML file: every text is escaped, and what would not be seen is made visible."""
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -55,16 +56,27 @@ def words(name: str) -> str:
     return name.replace("-", " ").replace("_", " ")
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+def environment(*folders: Path, **filters: Callable[..., Any]) -> Environment:
+    """How all pages are made of templates: texts are escaped and made visible, and a name that nobody gave is an error.
+
+    Args:
+        folders: Where templates lie beside those of this package.
+        filters: Name in templates -> function.
+    """
+    made = Environment(
+        loader=FileSystemLoader([*folders, TEMPLATES], encoding="utf-8"),
         autoescape=True,
         finalize=visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "formula": formula, "words": words, "doi": doi}
-    environment.globals |= {"share": share}
-    return environment
+    made.filters |= filters
+    return made
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    made = environment(number=number, formula=formula, words=words, doi=doi)
+    made.globals |= {"share": share}
+    return made

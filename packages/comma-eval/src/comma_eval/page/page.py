@@ -3,9 +3,8 @@
 from functools import lru_cache
 from pathlib import Path
 
-from comma_data.pages.page import TEMPLATES as SHARED
-from comma_data.pages.page import visible
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from comma_data.pages.page import environment
+from jinja2 import Environment
 
 from comma_eval.metrics import Interval
 from comma_eval.page.bars import bars
@@ -71,13 +70,4 @@ def interval(found: Interval) -> str:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader([TEMPLATES, SHARED], encoding="utf-8"),
-        autoescape=True,
-        finalize=visible,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"interval": interval, "gain": gain, "right": numeric}
-    return environment
+    return environment(TEMPLATES, interval=interval, gain=gain, right=numeric)

@@ -10,9 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from comma_data.pages.page import TEMPLATES as SHARED
-from comma_data.pages.page import visible
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from comma_data.pages.page import environment
+from jinja2 import Environment
 from markupsafe import Markup
 
 from comma_explorer.explain.explanation import Explained, Explanation
@@ -199,13 +198,4 @@ def correlations(found: tuple[float | None, ...]) -> str:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader([TEMPLATES, SHARED], encoding="utf-8"),
-        autoescape=True,
-        finalize=visible,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["signed"] = signed
-    return environment
+    return environment(TEMPLATES, signed=signed)
