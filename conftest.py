@@ -1,6 +1,14 @@
-"""Shapes and types are checked at run time in tests: the hook has to be there before a package is imported."""
+"""What has to be there before a package is imported: checks of shapes and types at run time, and one thread each.
 
+Tests start processes beside their own. Threads of OpenMP that wait for each other on a busy machine spin, and what
+takes a second alone takes minutes.
+"""
+
+import os
 from importlib.util import find_spec
+
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")
 
 CHECKED = ["comma_encoders", "comma_align.losses", "comma_align.objective", "comma_eval", "comma_explorer"]
 
