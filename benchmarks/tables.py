@@ -229,6 +229,8 @@ TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "cross-retrieval": across("R@1", ("direction",)),
     "cross-retrieval-outcomes": outcomes,
     "missing-modalities": across("R@1", ("direction", "absent")),
+    "transfer": across("MAE", ("task",)),
+    "transfer-outcomes": outcomes,
     "defects": across("accuracy", ("set", "host", "conditions", "model"), column="labels"),
 }
 
