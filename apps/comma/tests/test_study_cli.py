@@ -23,6 +23,7 @@ def test_the_list_names_every_study_with_its_question():
         "band-gap",
         "corrupted-text",
         "demo",
+        "measured-patterns",
         "modalities",
         "synthesis",
         "transfer",

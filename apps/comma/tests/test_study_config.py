@@ -113,6 +113,11 @@ def test_what_the_faults_are_planted_in_is_good(tmp_path):
     assert study.primary[0].against == ("b",)
 
 
+def test_an_outcome_may_be_of_an_answer_that_is_named_after_a_model(tmp_path):
+    (tmp_path / "study.toml").write_text(GOOD.replace('model = "a"', 'model = "a + ridge"', 1))
+    assert load(Study, tmp_path / "study.toml").primary[0].model == "a + ridge"
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_named_studies_are_valid_and_survive_the_round_trip(name, tmp_path):
     study = read_study(name)

@@ -54,6 +54,15 @@ def test_what_is_periodic_anywhere_is_no_molecule(of, periodic):
     assert "molecules" in of("NaCl", crystal(2, (False, False, False)))
 
 
+def test_a_pattern_is_measured_where_its_provenance_says_so(make):
+    pattern = {"two_theta": np.arange(3.0), "intensity": np.ones(3), "wavelength": 1.54}
+    holds = CLASSES["measured-patterns"].holds
+    for origins, measured in (((), False), (("simulated",), False), (("simulated", "measured"), True)):
+        fields = {"xrd": (pattern,) * len(origins)} if origins else {}
+        provenance = {"xrd": tuple({"origin": origin} for origin in origins)} if origins else {}
+        assert holds(make["sample"]("a", "NaCl", fields=fields, provenance=provenance)) == measured
+
+
 def test_an_unknown_class_is_answered_with_the_nearest():
     with pytest.raises(ConfigError, match="did you mean 'oxides'"):
         class_of("oxide")

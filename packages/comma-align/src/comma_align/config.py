@@ -161,7 +161,7 @@ class Run(Section):
     """Weight of the loss of an imputer that is trained with the alignment, without changing it; 0 for none."""
     test_fold: Annotated[int, Field(ge=0, le=4)] = 0
     """Fold that is never looked at; the next one is for validation, the other three are for training."""
-    without: tuple[Literal["oxides", "intermetallics", "large-cells", "molecules"], ...] = ()
+    without: tuple[Literal["oxides", "intermetallics", "large-cells", "molecules", "measured-patterns"], ...] = ()
     """Classes of materials that are left out of training and validation: to see what becomes of a class never seen."""
     epochs: Annotated[int, Field(ge=1)] = 100
     """Visits of every training sample in the stage `align`."""

@@ -57,11 +57,16 @@ def _finite(sample: Sample) -> bool:
     return any(not np.any(structure["periodic"]) for structure in sample.fields.get("structure", ()))
 
 
+def _measured(sample: Sample) -> bool:
+    return any(known.get("origin") == "measured" for known in sample.provenance.get("xrd", ()))
+
+
 CLASSES: Mapping[str, Class] = {
     "oxides": Class(what="compounds with oxygen", holds=_oxide),
     "intermetallics": Class(what="compounds of metals alone", holds=_intermetallic),
     "large-cells": Class(what=f"cells of more than {LARGE} sites", holds=_large, needs=frozenset({"structure"})),
     "molecules": Class(what="clusters and molecules: periodic nowhere", holds=_finite, needs=frozenset({"structure"})),
+    "measured-patterns": Class(what="specimens whose pattern was measured", holds=_measured, needs=frozenset({"xrd"})),
 }
 """Name -> class. A sample whose formula is not known is of no class that the formula decides."""
 

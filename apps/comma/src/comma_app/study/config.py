@@ -73,7 +73,7 @@ class Primary(Section):
     metric: str = "R@1"
     """Which figure: one that is a mean over single items, or the root of one."""
     model: str
-    """The model under test."""
+    """The model under test, or an answer of its that the task names after it, as `comma + ridge`."""
     against: tuple[str, ...]
     """Models or baselines that it is measured by: of several, the one that does best."""
     better: Literal["higher", "lower"] = "higher"
@@ -215,7 +215,12 @@ def _outcomes(study: Study) -> None:
     """Every outcome is one of a task and a model of the study."""
     for number, outcome in enumerate(study.primary):
         _known(outcome.task, study.tasks, ("primary", str(number), "task"))
-        _known(outcome.model, _scored(study), ("primary", str(number), "model"))
+        _known(_asked_model(outcome.model, _scored(study)), _scored(study), ("primary", str(number), "model"))
+
+
+def _asked_model(answer: str, models: Sequence[str]) -> str:
+    """The model whose answer it is: tasks add words to its name, as in `comma + ridge` or `comma, target imputed`."""
+    return next((name for name in models if answer.startswith((f"{name} + ", f"{name}, "))), answer)
 
 
 def _map(study: Study) -> None:
