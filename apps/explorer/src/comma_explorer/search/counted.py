@@ -1,7 +1,7 @@
 """Hits in a new order: the cosine, and beside it the elements and amounts that query and hit both name.
 
-Vectors blur near ratios and like elements, which a count tells apart; `comma_eval.counting` asks the same of galleries
-whose right answers are known, and its figures are those of this order.
+Vectors blur near ratios and like elements, which a count tells apart; `comma_eval.counting` does the same to whole
+galleries whose right answers are known, and measures what it is worth.
 """
 
 from collections.abc import Iterator, Sequence
