@@ -17,6 +17,7 @@ from comma_eval import items
 from comma_eval.heldout import HeldOut, held_out, transferred
 from comma_eval.seen import unseen
 from comma_eval.task import Needs, Report, Task
+from comma_eval.tasks.predicting import told
 
 from comma_app.study.config import Study
 from comma_app.study.config import Task as TaskSettings
@@ -69,13 +70,13 @@ def score(study: Study, folder: Path, piece: Piece, sides: Sides) -> None:
         labels = labels_of(study, model, len(both.train))
         models |= loaded(run_folder(folder, model, piece.fold), model, one.task, labels)
     report = answered(one.task, models, both)
-    told = {"task": name, **one.labels}
+    asked_by = {"task": name, **one.labels}
     path = score_file(folder, piece)
     items.write(report.items, items_file(folder, piece))
-    rows = [finite({**told, **row.as_dict()}) for row in report.rows]
+    rows = [finite({**asked_by, **row.as_dict()}) for row in report.rows]
     facts = {**report.facts, "train": len(both.train), "test": len(both.test)}
     seconds = round(time.monotonic() - began, 1)
-    write_json(path, {"labels": told, "facts": facts, "seen": origin, "rows": rows, "seconds": seconds})
+    write_json(path, {"labels": asked_by, "facts": facts, "seen": origin, "rows": rows, "seconds": seconds})
 
 
 def answered(task: Task[Any], models: Mapping[str, Any], both: HeldOut) -> Report:
@@ -86,13 +87,16 @@ def answered(task: Task[Any], models: Mapping[str, Any], both: HeldOut) -> Repor
 
 
 def keep_vectors(study: Study, folder: Path, piece: Piece, data: ShardSet) -> None:
-    """Embed some held-out samples with every aligned model, and keep the vectors and what colours them."""
+    """Embed some held-out samples with every aligned model, and keep the vectors and what colours them.
+
+    Protocols are told as in retrieval: as they are stored, one may say nothing.
+    """
     rows = {row.id: number for number, row in enumerate(data.rows)}
     split, wanted = Split(test_fold=piece.fold), study.map
     there = [r for r in data.rows if split.part(r.fold) == study.part and set(wanted.modalities) & r.modalities.keys()]
     # by a fixed number that has no regard to what an id names
     chosen = sorted(there, key=lambda row: (zlib.crc32(row.id.encode()), row.id))[: wanted.most]
-    samples = [data.read(rows[row.id]) for row in chosen]
+    samples = told([data.read(rows[row.id]) for row in chosen])
     arrays: dict[str, np.ndarray] = {}
     for name, model in study.models.items():
         found = embedder(run_folder(folder, name, piece.fold)) if model.scored else None
