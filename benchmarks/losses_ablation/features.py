@@ -13,10 +13,10 @@ from comma_data.sample import RawPattern, RawStructure, Sample
 from comma_data.shards import ShardSet
 from comma_data.simulate.xrd import pattern
 from comma_data.split import Split
+from comma_encoders.element_properties import property_table
+from comma_encoders.element_statistics import ward
 from comma_encoders.modalities.composition.config import Config as CompositionConfig
 from comma_encoders.modalities.composition.elements import collate as fractions
-from comma_encoders.modalities.composition.properties import property_table
-from comma_encoders.modalities.composition.statistics import ward
 from comma_encoders.modalities.structure.neighbours import neighbours
 from comma_encoders.modalities.text.lexer import lexemes
 from comma_encoders.modalities.xrd.config import Config as XrdConfig

@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 import torch
-from comma_encoders.errors import InputError
-from comma_encoders.modalities.composition import coerce as composition
-from comma_encoders.modalities.composition.config import Config
-from comma_encoders.modalities.composition.elements import collate
-from comma_encoders.modalities.composition.encoder import Encoder
-from comma_encoders.modalities.composition.properties import (
+from comma_encoders.element_properties import (
     PROPERTIES,
     SYMBOLS,
     property_table,
     raw_table,
     valence,
 )
-from comma_encoders.modalities.composition.statistics import ward
+from comma_encoders.element_statistics import ward
+from comma_encoders.errors import InputError
+from comma_encoders.modalities.composition import coerce as composition
+from comma_encoders.modalities.composition.config import Config
+from comma_encoders.modalities.composition.elements import collate
+from comma_encoders.modalities.composition.encoder import Encoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Element, Species

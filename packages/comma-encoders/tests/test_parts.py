@@ -130,8 +130,8 @@ def test_every_token_of_any_text_belongs_to_one_of_its_words(text):
 
 
 def test_elements_add_up_to_the_statistics():
-    from comma_encoders.modalities.composition.properties import property_table
-    from comma_encoders.modalities.composition.statistics import added, ward
+    from comma_encoders.element_properties import property_table
+    from comma_encoders.element_statistics import added, ward
 
     config = get("composition").Config()
     fractions = get("composition").collate([{"Ba": 1, "Ti": 1, "O": 3}], config)["fractions"]

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from comma_encoders.element_properties import property_table
+from comma_encoders.element_statistics import ward
 from comma_encoders.masking import chosen, mean_over
 from comma_encoders.modalities.image.pretext import joined, mean_of_seen
+from comma_encoders.modalities.structure.encoder import amounts
 from comma_encoders.modalities.structure.pretext import NOISE, hidden, moved
 from comma_encoders.modalities.text.pretext import behind
 from comma_encoders.modalities.text.tokenizer import tokenizer_of
@@ -17,6 +20,7 @@ VARIANTS = [
     ("image", {"backbone": "test_resnet", "pixels": 90}),
     ("image", {"patch_drop": 0.5}),
     ("structure", {"region": 3.0, "readout": "mean"}),
+    ("structure", {"composition": True}),
 ]
 every = pytest.mark.parametrize(("name", "settings"), VARIANTS, ids=str)
 
@@ -168,14 +172,32 @@ def test_the_predicted_noise_turns_with_the_structure():
     rotation = torch.linalg.qr(torch.randn(3, 3, generator=rng()))[0]
     noise = torch.randn(len(inputs["numbers"]), 3, generator=rng())
     seen, targets = pretext.corrupted(inputs, rng())
-    one, species = pretext.predicted(moved(inputs, NOISE * noise))
-    other, same_species = pretext.predicted(moved(turned(inputs, rotation), NOISE * noise @ rotation.T))
+    one, species, whole = pretext.predicted(moved(inputs, NOISE * noise))
+    other, same_species, same_whole = pretext.predicted(moved(turned(inputs, rotation), NOISE * noise @ rotation.T))
     assert one.norm(dim=1).max() > 1e-2
     torch.testing.assert_close(one @ rotation.T, other, rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(species, same_species, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(whole, same_whole, rtol=1e-3, atol=1e-4)
     losses = pretext.losses(seen, targets)
     of_turned = pretext.losses(turned(seen, rotation), {**targets, "noise": targets["noise"] @ rotation.T})
     torch.testing.assert_close(losses, of_turned, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("composition", [False, True])
+def test_the_whole_is_asked_for_with_its_hidden_atoms(composition):
+    """The statistics are those of all atoms, as by hand; what is seen of the composition lacks the hidden ones."""
+    _, pretext, _ = task("structure", {"composition": composition})
+    config = get("structure").Config(composition=composition)
+    cell = {"positions": 2.0 * np.arange(12.0).reshape(4, 3), "cell": np.eye(3) * 30.0, "periodic": [True] * 3}
+    inputs = get("structure").collate([{**cell, "numbers": [11, 11, 11, 17]}], config)
+    fractions = torch.zeros(1, 118)
+    fractions[0, 10], fractions[0, 16] = 0.75, 0.25
+    by_hand = ward(fractions, property_table())
+    for seed in range(5):
+        seen, targets = pretext.corrupted(inputs, rng(seed))
+        torch.testing.assert_close(targets["whole"], by_hand)
+        assert amounts(seen).sum() == (seen["numbers"] > 0).sum() == 3
+        assert torch.isfinite(pretext.losses(seen, targets)["statistics"])
 
 
 def test_a_hidden_species_is_told_by_no_charge():

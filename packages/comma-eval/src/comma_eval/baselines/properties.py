@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 import torch
 from comma_data.sample import Sample
-from comma_encoders.modalities.composition.properties import property_table
-from comma_encoders.modalities.composition.statistics import ward
+from comma_encoders.element_properties import property_table
+from comma_encoders.element_statistics import ward
 from jaxtyping import Float
 from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import Tensor

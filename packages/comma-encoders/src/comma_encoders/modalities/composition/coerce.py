@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from comma_encoders.element_properties import SYMBOLS
 from comma_encoders.errors import InputError
-from comma_encoders.modalities.composition.properties import SYMBOLS
 
 
 def coerce(value: Any) -> dict[str, float]:

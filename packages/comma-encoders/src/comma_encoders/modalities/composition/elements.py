@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from comma_encoders.element_properties import SYMBOLS
 from comma_encoders.errors import InputError
 from comma_encoders.modalities.composition.config import Config
-from comma_encoders.modalities.composition.properties import SYMBOLS
 
 INDEX = {symbol: i for i, symbol in enumerate(SYMBOLS)} | {"D": 0, "T": 0}
 

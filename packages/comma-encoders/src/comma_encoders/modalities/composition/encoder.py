@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from comma_encoders.element_properties import property_table
+from comma_encoders.element_statistics import STATISTICS, ward
 from comma_encoders.modalities.composition.config import Config
-from comma_encoders.modalities.composition.properties import property_table
-from comma_encoders.modalities.composition.statistics import STATISTICS, ward
 from comma_encoders.types import Inputs
 
 

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from comma_encoders.element_statistics import added
 from comma_encoders.modalities.composition.config import Config
 from comma_encoders.modalities.composition.elements import INDEX, collate
 from comma_encoders.modalities.composition.encoder import Encoder
-from comma_encoders.modalities.composition.statistics import added
 from comma_encoders.parts import Parts
 from comma_encoders.types import Inputs
 

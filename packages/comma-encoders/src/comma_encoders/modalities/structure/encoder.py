@@ -109,10 +109,10 @@ class Far(nn.Module):
 
 
 def amounts(inputs: Inputs) -> Float[Tensor, "structures 118"]:
-    """Atoms of each element."""
+    """Atoms of each element; one whose species is hidden, with the number 0, counts for none."""
     owner = inputs["structure"]
-    out = torch.zeros(int(inputs["count"]), elements.COUNT, device=owner.device)
-    return out.index_put_((owner, inputs["numbers"] - 1), out.new_ones(len(owner)), accumulate=True)
+    out = torch.zeros(int(inputs["count"]), 1 + elements.COUNT, device=owner.device)
+    return out.index_put_((owner, inputs["numbers"]), out.new_ones(len(owner)), accumulate=True)[:, 1:]
 
 
 class Encoder(nn.Module):
@@ -151,8 +151,11 @@ class Encoder(nn.Module):
 
     def forward(self, inputs: Inputs) -> Float[Tensor, "structures width"]:
         """Encode what `graph.collate` made."""
-        owner, count = inputs["structure"], int(inputs["count"])
-        vectors: Tensor = self.readout(self.atoms(inputs), owner, count)
+        return self.pooled(self.atoms(inputs), inputs)
+
+    def pooled(self, h: Float[Tensor, "atoms width"], inputs: Inputs) -> Float[Tensor, "structures width"]:
+        """One vector a structure from those of its atoms."""
+        vectors: Tensor = self.readout(h, inputs["structure"], int(inputs["count"]))
         return vectors if self.elements is None else vectors + self.made_of(elements.features(amounts(inputs)), inputs)
 
     def made_of(self, seen: Float[Tensor, "structures features"], inputs: Inputs) -> Float[Tensor, "structures width"]:

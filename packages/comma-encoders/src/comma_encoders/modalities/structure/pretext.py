@@ -1,7 +1,9 @@
-"""Moved atoms are put back, and masked species are guessed.
+"""Moved atoms are put back, masked species are guessed, and the whole says what its elements are like.
 
 Coordinate denoising (Zaidi et al. 2023, arXiv:2206.00133) with Gaussian noise is, near an equilibrium, regression of
 forces of a potential nobody had to compute; masked attributes of nodes are of Hu et al. 2020 (arXiv:1905.12265).
+Statistics of element properties over the composition (Ward et al. 2016, see `element_statistics`) are what a forest on
+the formula alone learns a property from with few labels; an encoder that has to tell them has them at hand.
 """
 
 import math
@@ -11,10 +13,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from comma_encoders.element_properties import property_table
+from comma_encoders.element_statistics import STATISTICS, ward
 from comma_encoders.masking import chosen
 from comma_encoders.modalities.structure.config import Config
 from comma_encoders.modalities.structure.density import density
-from comma_encoders.modalities.structure.encoder import EXPECTED, Encoder
+from comma_encoders.modalities.structure.encoder import EXPECTED, Encoder, amounts
 from comma_encoders.modalities.structure.geometry import geometry
 from comma_encoders.pretext import Task
 from comma_encoders.types import Inputs
@@ -99,30 +103,43 @@ class Displacement(nn.Module):
 
 
 class Pretext(Task[Encoder]):
-    """`noise`, mean squared error in units of the noise, and `species`, cross-entropy in nats."""
+    """`noise`, mean squared error in units of the noise; `species`, cross-entropy in nats; `statistics`.
+
+    The last is a mean absolute error, in units of each property's standard deviation over the elements.
+    """
+
+    table: Tensor
 
     def __init__(self, encoder: Encoder, config: Config) -> None:
         super().__init__(encoder)
         self.displacement = Displacement(config)
         self.species = nn.Linear(config.width, encoder.species.num_embeddings)
+        self.register_buffer("table", property_table(), persistent=False)
+        told = STATISTICS * self.table.shape[1]
+        self.statistics = nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, told))
 
     def corrupted(self, inputs: Inputs, rng: torch.Generator) -> tuple[Inputs, Inputs]:
-        """The graph with moved atoms and without some species; the noise, and the species that are missing."""
+        """The graph with moved atoms and without some species; the noise, those species, the whole's statistics."""
         numbers = inputs["numbers"]
         noise = torch.randn(len(numbers), 3, generator=rng).to(numbers.device)
         masked = chosen(torch.ones_like(numbers, dtype=torch.bool)[None], MASKED, rng)[0]
-        targets = {"noise": centred(noise, inputs), "masked": masked, "species": numbers[masked]}
+        found = amounts(inputs)
+        whole = ward(found / found.sum(dim=1, keepdim=True), self.table)
+        targets = {"noise": centred(noise, inputs), "masked": masked, "species": numbers[masked], "whole": whole}
         return hidden(moved(inputs, NOISE * noise), masked), targets
 
-    def predicted(self, seen: Inputs) -> tuple[Float[Tensor, "atoms 3"], Float[Tensor, "atoms elements"]]:
-        """The noise of each atom in units of its standard deviation, and logits by atomic number."""
+    def predicted(
+        self, seen: Inputs
+    ) -> tuple[Float[Tensor, "atoms 3"], Float[Tensor, "atoms elements"], Float[Tensor, "structures statistics"]]:
+        """Noise of each atom in units of its standard deviation, logits by atomic number, statistics of the whole."""
         h = self.encoder.atoms(seen)
-        return self.displacement(h, seen), self.species(h)
+        return self.displacement(h, seen), self.species(h), self.statistics(self.encoder.pooled(h, seen))
 
     def losses(self, seen: Inputs, targets: Inputs) -> dict[str, Float[Tensor, ""]]:
-        """Of all atoms' noise, and of the hidden species."""
-        noise, species = self.predicted(seen)
+        """Of all atoms' noise, of the hidden species, and of the statistics over all atoms, the hidden ones too."""
+        noise, species, whole = self.predicted(seen)
         return {
             "noise": functional.mse_loss(noise, targets["noise"]),
             "species": functional.cross_entropy(species[targets["masked"]], targets["species"]),
+            "statistics": functional.l1_loss(whole, targets["whole"]),
         }
