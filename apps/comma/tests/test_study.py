@@ -26,8 +26,10 @@ from comma_app.study.tasks import Asked
 from comma_app.study.training import training
 from comma_data.configfile import check
 from comma_data.errors import ConfigError
+from comma_data.protocol import Protocol
 from comma_data.shards import ShardSet
 from comma_data.split import Split, group_hash
+from comma_data.writer import Description, write
 from comma_encoders.folder import load, read_manifest
 from comma_eval.errors import SeenError, UsageError
 from comma_eval.items import read
@@ -216,6 +218,22 @@ def test_vectors_are_those_of_the_model(finished, data):
     samples = [ShardSet(data).read(ShardSet(data).position(row.id)) for row in rows]
     z = load(run_folder(finished, "clip", 0) / "model").embed(samples)["structure"].z.numpy()
     assert np.allclose(np.sort(z, axis=0), np.sort(vectors, axis=0), atol=1e-5)
+
+
+def test_a_map_leaves_out_protocols_that_say_nothing(tiny, data, finished, tmp_path):
+    """A recipe whose only precursor is its target has no words; the other samples keep their places."""
+    samples = list(ShardSet(data))
+    row = next(row for row in ShardSet(data).rows if Split(test_fold=0).part(row.fold) == "test")
+    mute = Protocol(target="", precursors=(), operations=())
+    (place,) = (i for i, sample in enumerate(samples) if sample.id == row.id)
+    empty = {**samples[place].fields, "text": ((),) * 2}
+    samples[place] = replace(samples[place], fields=empty, annotations={"text": (mute, mute)})
+    write(samples, tmp_path / "data", Description(name="mute", build={}, inputs={}, counts={}, joined={}))
+    (tmp_path / "runs").symlink_to(finished / "runs")
+    asking.keep_vectors(tiny, tmp_path, Piece(kind="map", name="map", fold=0), ShardSet(tmp_path / "data"))
+    with np.load(tmp_path / "vectors" / "fold-0.npz") as arrays:
+        counts = {kind: len(arrays[f"clip/{kind}/vectors"]) for kind in ("structure", "text")}
+    assert counts == {"structure": counts["text"] + 1, "text": counts["text"]}
 
 
 def test_the_estimate_is_told_before_the_first_piece(said, tiny):
