@@ -233,7 +233,7 @@ def test_a_map_leaves_out_protocols_that_say_nothing(tiny, data, finished, tmp_p
     asking.keep_vectors(tiny, tmp_path, Piece(kind="map", name="map", fold=0), ShardSet(tmp_path / "data"))
     with np.load(tmp_path / "vectors" / "fold-0.npz") as arrays:
         counts = {kind: len(arrays[f"clip/{kind}/vectors"]) for kind in ("structure", "text")}
-    assert counts == {"structure": counts["text"] + 1, "text": counts["text"]}
+    assert counts["text"] == 2 * (counts["structure"] - 1) > 0
 
 
 def test_the_estimate_is_told_before_the_first_piece(said, tiny):
