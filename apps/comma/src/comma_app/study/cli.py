@@ -55,7 +55,7 @@ def list_() -> None:
     """Named studies and what they ask."""
     import tomllib
 
-    for path in sorted(STUDIES.glob("*.toml")):
+    for path in sorted(STUDIES.glob("*.toml"), key=lambda path: path.stem):
         told = tomllib.loads(path.read_text(encoding="utf-8"))
         print(f"{path.stem:12} {told['question']}")
 
