@@ -55,3 +55,8 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path, monkeypatch):
         "[a](other.md#what-it-is) [b](other.md#who) [c](none.md) [d](https://x.example)\n", encoding="utf-8"
     )
     assert broken(page) == ["other.md#who", "none.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_merge_is_left_half_done(page):
+    assert not re.search(r"^(<{7}|={7}|>{7})( |$)", page.read_text(encoding="utf-8"), re.MULTILINE)
