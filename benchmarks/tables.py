@@ -33,19 +33,6 @@ def interval(row: Row) -> str:
     return text if row["low"] is None else f"{text} ({row['low']:.3f}-{row['high']:.3f})"
 
 
-def retrieval(rows: Sequence[Row]) -> Iterator[Cells]:
-    """One line a direction and model: recall at 1, 5 and 10 with intervals."""
-    yield ("direction", "pool", "model", "R@1", "R@5", "R@10")
-    of_view = [row for row in rows if row["view"] == "precursors"]
-    pools = {row["direction"]: number(row["value"]) for row in of_view if row["metric"] == "pool"}
-    lines: dict[tuple[str, str], dict[str, Row]] = {}
-    for row in of_view:
-        if "model" in row and "against" not in row:
-            lines.setdefault((row["direction"], row["model"]), {})[row["metric"]] = row
-    for (direction, model), found in lines.items():
-        yield (direction, pools[direction], model, *(interval(found[k]) for k in ("R@1", "R@5", "R@10")))
-
-
 def builds(rows: Sequence[Row]) -> Iterator[Cells]:
     """The figures of the largest build, its accounting by source, and what building it again gave."""
     yield ("everything in benchmarks/DATA.md, one command", "figure")
@@ -210,7 +197,6 @@ def explanations(rows: Sequence[Row]) -> Iterator[Cells]:
 
 
 TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
-    "materials-project-first": retrieval,
     "data-build": builds,
     "data-reading": reading,
     "reliability-data": faults,
@@ -229,6 +215,8 @@ TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "cross-retrieval": across("R@1", ("direction",)),
     "cross-retrieval-outcomes": outcomes,
     "missing-modalities": across("R@1", ("direction", "absent")),
+    "synthesis-retrieval": across("R@1", ("task", "view", "pool"), direction="structure -> protocol"),
+    "synthesis-retrieval-outcomes": outcomes,
     "transfer": across("MAE", ("task",)),
     "transfer-outcomes": outcomes,
     "defects": across("accuracy", ("set", "host", "conditions", "model"), column="labels"),
