@@ -160,7 +160,7 @@ def test_validations_of_both_folds_are_told_along_the_samples(finished, result, 
 
 def test_only_what_every_fold_reached_is_told_of_a_training(tmp_path, tiny):
     """A fold that ended early does not change whose mean it is; a place that a killed run saw twice counts once."""
-    validation = [{"query": "structure", "gallery": "text", "R@1": 0.5}]
+    validation = [{"query": "structure", "gallery": "text", "pool": 7, "R@1": 0.5}]
     for fold, epochs in ((0, (1, 1, 2)), (1, (1,))):
         for name in tiny.models:
             run = run_folder(tmp_path, name, fold)
@@ -169,7 +169,7 @@ def test_only_what_every_fold_reached_is_told_of_a_training(tmp_path, tiny):
             (run / "metrics.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
     rows = training(tiny, tmp_path)
     assert [row.labels["model"] for row in rows] == list(tiny.models)
-    assert {(row.value, row.n) for row in rows} == {(0.5, 2)}
+    assert {(row.metric, row.value, row.n, row.labels["pool"]) for row in rows} == {("R@1", 0.5, 2, "7")}
 
 
 def test_models_start_from_those_of_their_own_fold(finished):

@@ -1,7 +1,8 @@
 """Figures on the validation fold while models were trained, along the samples that they were trained with.
 
 A run tells them of itself (`metrics.jsonl`), so that nothing is computed here. They are no result: validation chose
-when to stop.
+when to stop. Recalls of two models can be compared where their galleries are as large: a run's own are the samples that
+it could have learnt from.
 """
 
 import json
@@ -20,6 +21,8 @@ SEEN = "samples seen"
 """Label of the place on a curve; what a model started from is no part of it."""
 SHOWN = ("R@1", "accuracy", "MAE", "RMSE")
 """Figures that curves are made of."""
+POOL = "pool"
+"""The size of a gallery, and the label that tells it."""
 
 Place = tuple[str, int]
 """Stage and epoch at which validation took place."""
@@ -52,7 +55,10 @@ def common(rows: tuple[Row, ...]) -> list[Row]:
 def _rows(model: str, batch: int, folds: list[tuple[int, Figures]]) -> Iterator[Row]:
     steps = mean(step for step, _ in folds)
     for direction, metric in folds[0][1]:
-        where = {"direction": direction} if direction else {}
+        if metric == POOL:
+            continue
+        sizes = [figures[direction, POOL] for _, figures in folds if (direction, POOL) in figures]
+        where = {"direction": direction, POOL: f"{mean(sizes):.0f}"} if direction else {}
         values = [figures[direction, metric] for _, figures in folds if (direction, metric) in figures]
         labels = {"part": "validation", **where, SEEN: f"{steps * batch:.0f}", "model": model}
         yield Row(labels=labels, metric=metric, value=mean(values), low=None, high=None, n=len(values))
@@ -70,4 +76,4 @@ def _figures(told: Any) -> Iterator[tuple[tuple[str, str], float]]:
     """Recalls stand in a list with a mapping for each direction, errors of a property in one mapping."""
     for one in told if isinstance(told, list) else [told]:
         direction = f"{one['query']} -> {one['gallery']}" if "query" in one else ""
-        yield from (((direction, metric), one[metric]) for metric in SHOWN if metric in one)
+        yield from (((direction, metric), one[metric]) for metric in (*SHOWN, POOL) if metric in one)
