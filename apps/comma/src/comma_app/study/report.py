@@ -8,7 +8,6 @@ import numpy as np
 from comma_data.configfile import dump_toml
 from comma_eval.page.confusion import confusion_grids, without
 from comma_eval.page.content import Map, Outcome, Page
-from comma_eval.page.curves import curves
 from comma_eval.page.forest import gain
 from comma_eval.page.page import interval, render
 from comma_eval.report import Grid, markdown, markdown_of
@@ -17,7 +16,7 @@ from comma_app.study.config import Study
 from comma_app.study.folder import PAGE, RESULT, TABLES, write_json, write_text
 from comma_app.study.pieces import map_file
 from comma_app.study.result import compute_grid, document, pooled, report_of
-from comma_app.study.training import SEEN, common
+from comma_app.study.training import common
 
 
 def finish(study: Study, folder: Path, manifest: Any, command: str) -> None:
@@ -53,7 +52,7 @@ def finish(study: Study, folder: Path, manifest: Any, command: str) -> None:
         outcomes=found.outcomes,
         models=grid if grid.lines else None,
         maps=tuple(maps(study, folder)),
-        curves=tuple(curves(common(found.training), SEEN)),
+        training=tuple(common(found.training)),
         made=made,
         config=dump_toml(study),
     )

@@ -12,13 +12,12 @@ from statistics import mean
 from typing import Any
 
 from comma_align.folder import METRICS
+from comma_eval.page.content import SEEN
 from comma_eval.task import Row
 
 from comma_app.study.config import Study
 from comma_app.study.runs import base_run, run_folder
 
-SEEN = "samples seen"
-"""Label of the place on a curve; what a model started from is no part of it."""
 SHOWN = ("R@1", "accuracy", "MAE", "RMSE")
 """Figures that curves are made of."""
 POOL = "pool"
@@ -31,7 +30,10 @@ Figures = Mapping[tuple[str, str], float]
 
 
 def training(study: Study, folder: Path) -> tuple[Row, ...]:
-    """A row for each model, validation and figure: the mean over folds, as far as every fold was trained."""
+    """A row for each model, validation and figure: the mean over folds, as far as every fold was trained.
+
+    Samples that a model's start was trained with are not counted.
+    """
     rows: list[Row] = []
     for name in study.models:
         batch = base_run(study, name).batch_size

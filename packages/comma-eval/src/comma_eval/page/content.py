@@ -8,10 +8,11 @@ import numpy as np
 from jaxtyping import Float
 
 from comma_eval.metrics import Interval
-from comma_eval.page.drawing import Picture
 from comma_eval.report import Grid
-from comma_eval.task import Report
+from comma_eval.task import Report, Row
 
+SEEN = "samples seen"
+"""Label of a row of `Page.training`: by how many samples a model had learnt when it was told."""
 Verdict = Literal["holds", "does not hold", "undecided"]
 
 
@@ -65,8 +66,8 @@ class Page:
     models: Grid | None = None
     """What each model is and what it cost."""
     maps: tuple[Map, ...] = ()
-    curves: tuple[Picture, ...] = ()
-    """How validation went while models were trained."""
+    training: tuple[Row, ...] = ()
+    """How validation went while models were trained, along the label `SEEN`."""
     made: Mapping[str, str] = field(default_factory=dict)
     """How it was made: command, versions, hashes."""
     config: str = ""

@@ -9,7 +9,7 @@ from jinja2 import Environment
 from comma_eval.metrics import Interval
 from comma_eval.page.bars import bars
 from comma_eval.page.confusion import confusion_grids, confusions, without
-from comma_eval.page.content import Page
+from comma_eval.page.content import SEEN, Page
 from comma_eval.page.curves import curves
 from comma_eval.page.drawing import Picture
 from comma_eval.page.forest import forest, gain
@@ -34,6 +34,7 @@ def render(page: Page) -> str:
             page=page,
             forest=forest(page.outcomes),
             pictures=pictures(page),
+            training=curves(page.training, SEEN),
             tables=[table for table in tables if GAINED not in table.title],
             differences=[table for table in tables if GAINED in table.title],
             facts=page.report.facts,
