@@ -4,10 +4,13 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from comma_data.command import group
+
+if TYPE_CHECKING:
+    from comma_explorer.search.ask import Answer
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -117,14 +120,18 @@ def find(
     start = time.perf_counter()
     answer = finder.ask(questions, for_ or (), number, where=where, exact=exact, counting=counting)
     print(f"searched in {1000 * (time.perf_counter() - start):.0f} ms", file=sys.stderr)
-    found = [hit for hits in answer.hits.values() for hit in hits]
-    if counting and found and all(hit.counted is None for hit in found):
+    if counting and _uncounted(answer):
         print("the query names no element, and nothing was counted", file=sys.stderr)
     if json_:
         name = model or finder.index.manifest.model.name
         print(json.dumps(present.document(answer, str(index), name), ensure_ascii=False, indent=1))
     else:
         present.write(answer)
+
+
+def _uncounted(answer: "Answer") -> bool:
+    found = [hit for hits in answer.hits.values() for hit in hits]
+    return bool(found) and all(hit.counted is None for hit in found)
 
 
 def _symbols(text: str) -> tuple[str, ...]:
