@@ -62,9 +62,25 @@ def write_result(  # noqa: PLR0913 - the parts of the form
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     part = path.with_suffix(".json.part")
-    part.write_text(json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    part.write_text(as_text(result), encoding="utf-8")
     part.replace(path)
     return path
+
+
+def as_text(result: Mapping[str, Any]) -> str:
+    """The JSON of a result, each entry of a list on a line of its own, so that a change of one figure is one line."""
+    return "{\n" + ",\n".join(f" {_dumped(key)}: {_entries(value)}" for key, value in result.items()) + "\n}\n"
+
+
+def _entries(value: Any) -> str:
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(f"  {_dumped(one)}" for one in value) + "\n ]"
+    return _dumped(value)
+
+
+def _dumped(value: Any) -> str:
+    """JSON on one line; a number that is not finite is an error."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def checked(values: dict[str, Any]) -> dict[str, Any]:

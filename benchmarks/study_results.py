@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results_form import RESULTS, checked
+from benchmarks.results_form import RESULTS, as_text, checked
 
 FILE = "study.json"
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         name, _, tasks = wanted.partition("=")
         path = asked.to / f"{name}.json"
         made = part(found, tasks.split(",") if tasks else known(found))
-        path.write_text(json.dumps(made, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        path.write_text(as_text(made), encoding="utf-8")
         print(f"wrote {path}: {len(made['rows'])} rows, {len(made['primary'])} primary outcomes", file=sys.stderr)
 
 

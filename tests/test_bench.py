@@ -53,6 +53,26 @@ def test_a_row_is_too_slow_below_half_of_the_committed_ratio(now, then, slow):
     assert verdict.too_slow is slow
 
 
+@given(
+    st.dictionaries(
+        st.text(),
+        st.recursive(
+            st.none() | st.integers() | st.text(), lambda some: st.lists(some) | st.dictionaries(st.text(), some)
+        ),
+    )
+)
+def test_a_result_is_json_with_an_entry_of_a_list_on_each_line(result):
+    text = form.as_text(result)
+    assert json.loads(text) == result
+    lists = [one for one in result.values() if isinstance(one, list) and one]
+    assert len(text.split("\n")) == 3 + max(len(result), 1) + sum(1 + len(one) for one in lists)
+
+
+def test_a_result_holds_finite_numbers_only():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        form.as_text({"rows": [{"value": float("nan")}]})
+
+
 def test_a_verdict_names_the_row_and_both_ratios():
     (verdict,) = compare.compare([ratio("step, textbook", 0.9)], [ratio("step, textbook", 2.5)])
     assert str(verdict) == "row 'step, textbook': ratio 0.9 is below half of the committed 2.5"
