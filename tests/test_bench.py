@@ -198,6 +198,7 @@ def test_the_losses_are_equal_where_each_row_has_one_positive():
 def test_every_measurement_runs_and_fits_the_form(name, few, tmp_path, monkeypatch):
     run = load("suite.run")
     monkeypatch.setattr(load("suite.image"), "IMAGES", 2)
+    monkeypatch.setattr(load("suite.text"), "PROTOCOLS", 4)
     free = {one: partial(run.FREE[one], pairs=1) for one in ("help", "image", "text")}
     free["loss"] = lambda: load("suite.loss").measure(16, 8, pairs=1)
     assert set(run.NAMES) == {*free, *run.ON_CRYSTALS}

@@ -15,7 +15,7 @@ from benchmarks.reliability.outcome import Outcome
 FAULT = 16
 WHAT = "byte-fuzzed texts, as files and as rows: decoded strictly or refused, composed, capped, 1 s each"
 LONGEST = 1.0
-"""Seconds."""
+"""Seconds of the processor."""
 
 SOUND = (
     """BaCO3 and TiO2 (99.9 %) were ball-milled in ethanol for 12 h. The mixture was dried, e.g. at 80 °C, pressed and
@@ -62,9 +62,9 @@ def run(*, full: bool, folder: Path) -> Outcome:
     cases = [*HOSTILE, *(_mutant(rng) for _ in range((1000 if full else 100) - len(HOSTILE)))]
     lost, slowest, accepted = 0, 0.0, 0
     for number, data in enumerate(cases):
-        began = time.monotonic()
+        began = time.process_time()  # of the processor: other work on the machine is no fault
         good, taken = _trial(data, folder)
-        seconds = time.monotonic() - began
+        seconds = time.process_time() - began
         slowest, accepted = max(slowest, seconds), accepted + taken
         if not good or seconds > LONGEST:
             lost += 1
