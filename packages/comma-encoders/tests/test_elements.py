@@ -108,3 +108,32 @@ def test_a_crystal_can_be_read_past_the_messages():
 def test_a_text_model_that_does_not_state_it_was_made_without():
     config = get("text").Config(**get("text").Config.BEFORE)
     assert get("text").Encoder(config).elements is None
+
+
+def test_atoms_that_carry_properties_of_their_element_are_like_those_of_its_group_from_the_start():
+    torch.manual_seed(0)
+    told, plain = (get("structure").Encoder(get("structure").Config(properties=on)) for on in (True, False))
+    cl, br, ba = (torch.tensor([number]) for number in (17, 35, 56))
+
+    @torch.no_grad()
+    def ratio(encoder):
+        return float((encoder.of(cl) - encoder.of(br)).norm() / (encoder.of(cl) - encoder.of(ba)).norm())
+
+    assert ratio(told) < 0.6
+    assert ratio(plain) > 0.8
+
+
+def test_a_hidden_species_has_no_properties():
+    encoder = get("structure").Encoder(get("structure").Config(properties=True))
+    hidden = torch.tensor([0])
+    assert torch.equal(encoder.of(hidden), encoder.species(hidden))
+
+
+def test_properties_are_saved_with_the_weights():
+    """So that another version of the table changes no vector."""
+    config = get("structure").Config(properties=True)
+    saved = get("structure").Encoder(config).state_dict()
+    saved["table"] += 1.0
+    encoder = get("structure").Encoder(config)
+    encoder.load_state_dict(saved)
+    assert torch.equal(encoder.table, saved["table"])

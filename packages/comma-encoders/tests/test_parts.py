@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 every = pytest.mark.parametrize("name", names())
 VARIED = {
-    "structure": [{}, {"composition": True}, {"composition": True, "readout": "sum"}, {"region": 4.0}],
+    "structure": [
+        {},
+        {"composition": True},
+        {"composition": True, "readout": "sum"},
+        {"region": 4.0},
+        {"properties": True},
+    ],
     "text": [{}, {"materials": False}, {"max_tokens": 4, "max_steps": 3}],
     "image": [{}, {"view": "native"}],
     "xrd": [{}, {"kind": "transformer"}],

@@ -21,6 +21,7 @@ VARIANTS = [
     ("image", {"patch_drop": 0.5}),
     ("structure", {"region": 3.0, "readout": "mean"}),
     ("structure", {"composition": True}),
+    ("structure", {"properties": True}),
 ]
 every = pytest.mark.parametrize(("name", "settings"), VARIANTS, ids=str)
 

@@ -27,6 +27,9 @@ class Config:
     """How atoms become one vector; mean and attention do not change with the size of a supercell, sum is extensive."""
     composition: bool = False
     """Whether the fractions of the elements are also read as they are, past all rounds of messages."""
+    properties: bool = False
+    """Whether atoms also carry what is tabulated of their element, see `element_properties`, so that one that few
+    structures show is like others from the start. It helps where labels are few."""
     region: float = 0.0
     """Å; after the last round the atoms of each box of about this side are pooled into a super-node, and these exchange
     messages over `far`. 0 for no such round. The boxes begin at the cell's corner: see the deviations in

@@ -9,11 +9,12 @@ doi:10.1103/PhysRevB.99.014104); no list of triplets is ever made.
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from comma_encoders import elements
+from comma_encoders.element_properties import property_table
 from comma_encoders.modalities.structure.config import Config
 from comma_encoders.modalities.structure.density import Channels, density
 from comma_encoders.modalities.structure.geometry import Geometry, geometry, harmonics
@@ -118,11 +119,19 @@ def amounts(inputs: Inputs) -> Float[Tensor, "structures 118"]:
 class Encoder(nn.Module):
     """Graph of atoms -> (structures, width). Invariant under rotation, reflection, translation, order of the atoms."""
 
+    table: Tensor
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
         self.width = config.width
         self.species = nn.Embedding(119, config.width)
+        self.properties: nn.Linear | None = None
+        if config.properties:
+            known = property_table()
+            self.register_buffer("table", torch.cat([torch.zeros_like(known[:1]), known]))
+            self.properties = nn.Linear(known.shape[1], config.width, bias=False)
+            nn.init.normal_(self.species.weight, std=0.1)  # quiet: at first an element is what its properties say
         self.known = nn.Linear(FEATURES, config.width, bias=False)
         self.rounds = nn.ModuleList(Round(config) for _ in range(config.layers))
         self.far = Far(config) if config.region else None
@@ -136,8 +145,12 @@ class Encoder(nn.Module):
 
     def alone(self, inputs: Inputs) -> Float[Tensor, "atoms width"]:
         """What is known of each atom before it hears of others."""
-        h: Tensor = self.species(inputs["numbers"]) + self.known(inputs["known"])
-        return h
+        return self.of(inputs["numbers"]) + self.known(inputs["known"])
+
+    def of(self, numbers: Int[Tensor, " atoms"]) -> Float[Tensor, "atoms width"]:
+        """What each species is by itself, by atomic number; 0 is one that is hidden."""
+        h: Tensor = self.species(numbers)
+        return h if self.properties is None else h + self.properties(self.table[numbers])
 
     def told(self, h: Float[Tensor, "atoms width"], inputs: Inputs) -> Float[Tensor, "atoms width"]:
         """What becomes of that in all rounds of messages."""

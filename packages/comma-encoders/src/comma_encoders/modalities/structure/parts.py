@@ -57,7 +57,7 @@ def encode_faded(
     encoder: Encoder, inputs: Inputs, gates: Float[Tensor, "variants parts"]
 ) -> Float[Tensor, "variants width"]:
     """What the encoder makes of a graph of equal structures, each with gates of its own."""
-    neutral = encoder.species.weight[1:].mean(dim=0)
+    neutral = encoder.of(torch.arange(1, 1 + elements.COUNT, device=gates.device)).mean(dim=0)
     h = encoder.told(fade(encoder.alone(inputs), neutral, gates.flatten()), inputs)
     vectors: Tensor = encoder.readout(h, inputs["structure"], len(gates))
     if encoder.elements is None:
