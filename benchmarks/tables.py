@@ -13,6 +13,7 @@ from benchmarks.suite.measure import RATIO
 READMES = (
     ROOT / "README.md",
     ROOT / "docs" / "results.md",
+    ROOT / "docs" / "figures.md",
     *(ROOT / "packages" / name / "README.md" for name in ("comma-encoders", "comma-align")),
     ROOT / "apps" / "explorer" / "README.md",
 )
@@ -53,7 +54,8 @@ def builds(rows: Sequence[Row]) -> Iterator[Cells]:
             yield (f"{row['source']}: accepted, refused", f"{number(row['value'])}, {number(left_out)}")
     for row in rows:
         if row["piece"] != "shared" and row["piece"].startswith("shared"):
-            yield (f"{row['piece'].partition('-')[2]}: {row['metric']}", number(row["value"]))
+            figure = ("no", "yes")[row["value"] == 1] if "identical" in row["metric"] else number(row["value"])
+            yield (f"{row['piece'].partition('-')[2]}: {row['metric']}", figure)
 
 
 def reading(rows: Sequence[Row]) -> Iterator[Cells]:
@@ -183,7 +185,7 @@ def explanations(rows: Sequence[Row]) -> Iterator[Cells]:
         "top 20 % removed lowers more than chance": "removing the top 20 % lowers more than chance",
         "similarity lost by the top 20 %": "similarity lost so",
         "similarity lost by a random 20 %": "at random",
-        "rank correlation with random weights, median": "rank correlation with random weights",
+        "rank correlation with random weights, median": "median rank correlation with random weights",
         "planted cause has the lowest contribution": "planted cause is lowest",
         "the same, of causes that cost 0.02": "of plants that cost 0.02",
     }

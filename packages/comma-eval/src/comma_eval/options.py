@@ -16,7 +16,10 @@ class Options:
     """The options that all tasks share."""
 
     model: Annotated[
-        Path | None, typer.Argument(help="Run folder or model folder. Default: the newest under runs/.")
+        Path | None,
+        typer.Argument(
+            help="Run folder, model folder, or a name such as comma-small. Default: the newest under runs/."
+        ),
     ] = None
     data: Annotated[Path | None, typer.Option(help="Data set. Default: the one that the model names.")] = None
     fold: Annotated[str, typer.Option(help="test, validation for choices, or all of a data set never trained on.")] = (
