@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 import torch
 from comma_data.file_names import protocol_in
+from comma_data.protocol import with_view
 from comma_data.sample import Sample
 from comma_encoders.types import Embedded
 from comma_eval.baselines.pattern_features import pattern_features
 from comma_eval.errors import EmptyTaskError
-from comma_eval.tasks.measured import Measured, chemistry, left_out
+from comma_eval.tasks.measured import Measured, chemistry, left_out, told_apart
 from comma_eval.tasks.pool import bare
 from comma_eval.tasks.search import Search
 
@@ -117,8 +118,19 @@ def test_chemistry_is_the_cations_of_the_precursors():
 
 
 def test_one_chemistry_cannot_be_left_out():
-    with pytest.raises(EmptyTaskError, match="of 1 chemistries, and 2 are needed"):
+    with pytest.raises(EmptyTaskError, match=r"tells 1 chemistries apart .* and 2 are needed"):
         Measured().run({}, [], ENTRIES[:2])
+
+
+def test_chemistries_that_are_told_in_the_same_words_are_left_out_together():
+    """Else a head learns from the very words that it is asked for."""
+    recipes = ["Fe2O3-NiO_1000C_60min", "Fe2O3-NiO_1200C_60min", "Co3O4-MgO_1000C_60min", "Mn2O3-CaO_1200C_60min"]
+    entries = [entry(name, number) for number, name in enumerate(recipes)]
+    assert set(told_apart([with_view(one, "amounts") for one in entries]).values()) == {"Fe-Ni", "Co-Mg", "Ca-Mn"}
+    masked = [with_view(one, "masked") for one in entries]
+    assert set(told_apart(masked).values()) == {"Ca-Mn | Co-Mg | Fe-Ni"}
+    with pytest.raises(EmptyTaskError, match="the view masked tells 1 chemistries apart"):
+        Measured(view="masked").run({}, [], entries)
 
 
 def test_features_do_not_depend_on_wavelength_scale_or_step():

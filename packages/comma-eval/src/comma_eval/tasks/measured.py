@@ -74,13 +74,18 @@ class Measured:
         """
         asked = [with_view(sample, self.view) for sample in test if _is_measured(sample)]
         asked = [sample for sample in asked if "text" in sample.fields]
-        chemistries = {chemistry(sample) for sample in asked}
+        apart = told_apart(asked)
+        chemistries = set(apart.values())
         if len(chemistries) < 2:
             raise EmptyTaskError(
-                f"among the {len(test)} samples are measured patterns with a protocol of {len(chemistries)} "
-                'chemistries, and 2 are needed: build a data set with `[[diffraction]]` and `names = "precursors"`'
+                f"the view {self.view} tells {len(chemistries)} chemistries apart among the measured patterns with a "
+                f"protocol of {len(test)} samples, and 2 are needed: build a data set with `[[diffraction]]` and "
+                '`names = "precursors"`, or ask the view amounts'
             )
-        of = {name: values(asked, name, _text_of, group_of=chemistry) for name in ("xrd", "text")}
+        of = {
+            name: values(asked, name, _text_of, group_of=lambda sample: apart[chemistry(sample)])
+            for name in ("xrd", "text")
+        }
         plain = {"xrd": _plain(of["xrd"], pattern_features), "text": _plain(of["text"], text_features)}
         seen = {name: {side: _array(model, of[side]) for side in of} for name, model in models.items()}
         rows: list[Row] = []
@@ -126,6 +131,21 @@ def chemistry(sample: Sample) -> str:
     if isinstance(record, Protocol):
         return "-".join(sorted({e for name in record.precursors for e in cations(amounts_of(name))}))
     return "-".join(sorted(elements(sample.fields["text"][0])))
+
+
+def told_apart(samples: Sequence[Sample]) -> Mapping[str, str]:
+    """Chemistry -> what is left out with it: all chemistries that its protocols share their words with.
+
+    Without the names of materials different chemistries can be told in the same words, which are then one value.
+    """
+    of_words: dict[str, set[str]] = {}
+    for sample in samples:
+        of_words.setdefault(_text_of(sample), set()).add(chemistry(sample))
+    groups: list[set[str]] = []
+    for found in of_words.values():
+        near = [group for group in groups if group & found]
+        groups = [*(group for group in groups if not group & found), found.union(*near)]
+    return {one: " | ".join(sorted(group)) for group in groups for one in group}
 
 
 def _search(of: Mapping[str, Values], pair: tuple[str, str], view: str) -> Search:
