@@ -17,7 +17,9 @@ from comma_app.release.errors import ReleaseError
 from comma_app.release.vectors import TOLD
 from comma_data.errors import ShardError
 from comma_data.pool import Processes, Serial
+from comma_data.protocol import told, with_view
 from comma_data.ray_engine import OnRay
+from comma_data.sample import Sample
 from comma_data.shards import ShardSet
 from comma_data.split import Split, group_hash
 from comma_data.writer import Description, write
@@ -77,7 +79,7 @@ def files(place):
 
 
 def test_every_value_is_one_row_with_its_vector(model, shards, frame):
-    embedded = AlignedModel.from_pretrained(model).embed(list(shards), progress=False)
+    embedded = AlignedModel.from_pretrained(model).embed([with_view(s, "precursors") for s in shards], progress=False)
     for modality in MODALITIES:
         ours = frame[frame.modality == modality].set_index(["id", "value"])
         samples = list(shards)
@@ -87,6 +89,20 @@ def test_every_value_is_one_row_with_its_vector(model, shards, frame):
         assert rows.dtype == np.float32
         np.testing.assert_allclose(rows, embedded[modality].z.numpy(), atol=1e-5)
         np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+
+
+def test_a_text_is_told_without_the_name_of_its_target(model, tmp_path):
+    """As in training and scoring; otherwise the vectors would tell what they are of."""
+    raw = ("BaTiO3 was calcined at 1100 °C for 6 h.",)
+    sample = Sample(id="a", fields={"text": (raw,)}, groups={"formula": "BaTiO3", "fold": "0"})
+    write([sample], tmp_path / "d", Description(name="one", build={}, inputs={}, counts={}, joined={}))
+    release(model, str(tmp_path / "d"), tmp_path / "out", licence="cc-by-4.0")
+    (vector,) = pd.read_parquet(tmp_path / "out" / "data").vector
+    of_told, of_raw = AlignedModel.from_pretrained(model).encode(
+        "text", [told(sample, 0, "precursors"), raw], output="numpy"
+    )
+    np.testing.assert_allclose(vector, of_told, atol=1e-5)
+    assert np.abs(vector - of_raw).max() > 1e-3
 
 
 def test_a_row_says_where_its_value_is_from(shards, frame):

@@ -16,6 +16,7 @@ from comma_data.export.parquet import write
 from comma_data.export.rows import Row
 from comma_data.journal import keep, kept
 from comma_data.manifest import file_sha256
+from comma_data.protocol import told
 from comma_data.sample import Sample
 from comma_data.shards import ShardSet
 from comma_data.split import Split, group_hash, group_of
@@ -24,7 +25,7 @@ from comma_encoders.model import AlignedModel
 
 from comma_app.release.errors import ReleaseError
 
-FORM = 1
+FORM = 2
 """Raised when the rows of a piece change."""
 PACKAGES = ("comma-data", "comma-encoders", "numpy", "pyarrow", "torch")
 """What the bytes of a piece depend on beside model and data."""
@@ -98,11 +99,11 @@ def embed(task: Task) -> Piece:
         comma_encoders.errors.EncoderError: the model is damaged or lacks a dependency.
     """
     note = task.piece.with_suffix(".json")
-    told = kept(note, task.piece, task.identity)
-    if told is None:
-        told = _written(task)
-        keep(note, file_sha256(task.piece), task.identity, told)
-    return Piece(path=task.piece, rows=told["rows"], refused=told["refused"])
+    made = kept(note, task.piece, task.identity)
+    if made is None:
+        made = _written(task)
+        keep(note, file_sha256(task.piece), task.identity, made)
+    return Piece(path=task.piece, rows=made["rows"], refused=made["refused"])
 
 
 def died(task: Task) -> Piece:
@@ -138,7 +139,7 @@ def _rows(
     """Every value of every modality, modality by modality; what cannot be encoded is noted in `refused`."""
     for modality in model.configs:
         places = [(sample, i) for sample in samples for i in range(len(sample.fields.get(modality, ())))]
-        found = _encoded(model, modality, [sample.fields[modality][i] for sample, i in places])
+        found = _encoded(model, modality, [_value(sample, modality, i) for sample, i in places])
         for (sample, i), vector in zip(places, found, strict=True):
             if isinstance(vector, str):
                 refused.append({"id": sample.id, "modality": modality, "value": i, "message": vector})
@@ -146,10 +147,15 @@ def _rows(
                 yield _row(sample, modality, i, split, seen) | {"vector": vector}
 
 
+def _value(sample: Sample, modality: str, i: int) -> Any:
+    """As models are trained and scored: a text without the name of its target, which would tell what it is."""
+    return told(sample, i, "precursors") if modality == "text" else sample.fields[modality][i]
+
+
 def _row(sample: Sample, modality: str, i: int, split: Split, seen: frozenset[str] | None) -> Row:
     """Everything but the vector."""
     provenance = sample.provenance.get(modality, ())
-    told = provenance[i] if i < len(provenance) else {}
+    about = provenance[i] if i < len(provenance) else {}
     return {
         "id": sample.id,
         "modality": modality,
@@ -158,7 +164,7 @@ def _row(sample: Sample, modality: str, i: int, split: Split, seen: frozenset[st
         "fold": int(sample.groups["fold"]),
         "part": split.part(sample.groups["fold"]),
         "seen": None if seen is None else group_hash(group_of(sample)) in seen,
-        **{name: told.get(name) for name in TOLD},
+        **{name: about.get(name) for name in TOLD},
     }
 
 
