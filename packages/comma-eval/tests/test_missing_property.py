@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,6 +95,17 @@ def test_an_error_is_that_of_the_items(sides):
         groups.setdefault(item.group, []).append(item.value)
     expected = np.mean([np.mean(values) for values in groups.values()])
     assert errors(report, "telling", "MAE")["60%"] == pytest.approx(expected)
+
+
+def test_entries_that_a_model_reads_nothing_of_are_asked_of_nobody(sides):
+    """Its answer would be that to a vector of zeros, beside baselines that read the entry."""
+    train, test = sides
+    odd = [replace(sample, id=f"{sample.id}-odd", fields={"xrd": ({"intensity": 1.0},)}) for sample in test[:4]]
+    with_odd = MissingProperty(target="amount").run({"telling": Telling()}, train, [*test, *odd])
+    without = MissingProperty(target="amount").run({"telling": Telling()}, train, test)
+    assert with_odd.rows == without.rows
+    with pytest.raises(EmptyTaskError, match="has a modality that all models embed"):
+        MissingProperty(target="amount").run({"telling": Telling()}, train, odd)
 
 
 def test_what_cannot_be_asked_is_refused(sides):

@@ -234,11 +234,11 @@ def ask(task: "Task[Any]", options: Options) -> None:
         Asked(part=options.fold, test_fold=options.test_fold, transfer=options.transfer),
         say,
     )
-    if options.items:
+    show(report, json=options.json, out=options.out)
+    if options.items:  # last: what it needs may be missing, and the report would be lost
         from comma_eval.items import write
 
         say(f"wrote {write(report.items, options.items)} answers to {options.items}")
-    show(report, json=options.json, out=options.out)
 
 
 def show(report: "Report", *, json: bool, out: Path | None) -> None:

@@ -69,6 +69,10 @@ class MissingProperty:
         learnt_from, held_out = ([s for s in told(side) if s.fields] for side in (train, test))
         if not learnt_from or not held_out:
             raise EmptyTaskError(f"{len(train)} training and {len(test)} held-out samples have {self.target!r}")
+        taught_heads = {name: self._head(name, model, learnt_from) for name, model in models.items()}
+        held_out = [s for s in held_out if all(one.reads & set(s.fields) for one in taught_heads.values())]
+        if not held_out:
+            raise EmptyTaskError(f"no held-out sample with {self.target!r} has a modality that all models embed")
         asked = Asked(
             samples=shown(held_out),
             ids=tuple(sample.id for sample in held_out),
@@ -78,7 +82,8 @@ class MissingProperty:
         lines = baselines(taught(learnt_from, (self.target,)))
         refuse_names(models, lines)
         theirs = predictions(lines, taught(learnt_from, (self.target,)), asked, self.target)
-        read = {name: self._read(name, model, learnt_from, held_out) for name, model in models.items()}
+        entries = bare_entries(held_out, "")
+        read = {name: Reader.of(head, vectors(models[name], entries), entries) for name, head in taught_heads.items()}
         rows: list[Row] = []
         items: list[Item] = []
         facts: dict[str, str | int | float] = {"head": self.head, "seed": self.seed, "labels": len(learnt_from)}
@@ -89,8 +94,8 @@ class MissingProperty:
             items += answers.items(labels, {**theirs, **ours}, asked)
         return Report(task="missing_property", rows=tuple(rows), facts=facts, items=tuple(items))
 
-    def _read(self, name: str, model: Embedder, train: Sequence[Sample], test: Sequence[Sample]) -> "Reader":
-        """A model's vectors of the held-out entries, and a head on its training vectors.
+    def _head(self, name: str, model: Embedder, train: Sequence[Sample]) -> "Head":
+        """A head on a model's training vectors.
 
         Raises:
             NotEmbeddedError: it embeds nothing of them.
@@ -105,40 +110,47 @@ class MissingProperty:
         scale = StandardScaler().fit(everything)
         formulas = [train[number].groups["formula"] for number in kept]
         answer = heads.fit(self.head, scale.transform(everything), numbers(train, self.target)[kept], formulas)
-        entries = bare_entries(test, "")
-        return Reader(
-            name=name,
-            model=model,
-            answer=answer,
-            scale=scale,
-            z=vectors(model, entries),
-            there=has(entries, sorted(known)),
-        )
+        return Head(name=name, model=model, answer=answer, scale=scale, reads=frozenset(known))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reader:
-    """A model with its head, and its vectors of the held-out entries."""
+class Head:
+    """What was fitted on a model's vectors."""
 
     name: str
     model: Embedder
     answer: heads.Fitted
     scale: StandardScaler
+    reads: frozenset[str]
+    """Modalities that the model embeds."""
+
+    def told(self, fused_: Matrix) -> Prediction:
+        """The answer for fused vectors; no interval."""
+        value = self.answer(self.scale.transform(fused_)).value
+        return Prediction(value=value, low=np.full_like(value, -np.inf), high=np.full_like(value, np.inf))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """A model's head, and the model's vectors of the held-out entries."""
+
+    head: Head
     z: Vectors
     there: There
+
+    @classmethod
+    def of(cls, head: Head, z: Vectors, entries: Sequence[Sample]) -> "Reader":
+        """With what the entries have of the modalities that the head knows."""
+        return cls(head=head, z=z, there=has(entries, sorted(head.reads)))
 
     def at(self, fraction: float, asked: Asked, seed: int) -> dict[str, Prediction]:
         """What is predicted with this much absent, without and with imputation."""
         there = {m: known for m, known in self.there.items() if m in self.z}
         kept = take_away(there, asked.ids, fraction, seed)
-        found = {self.name: self._told(fused(self.z, kept).numpy())}
-        imputer = imputer_of(self.model)
+        found = {self.head.name: self.head.told(fused(self.z, kept).numpy())}
+        imputer = imputer_of(self.head.model)
         if imputer is not None:
             everything = {m: np.ones_like(known) for m, known in kept.items()}
             guessed = fused(filled(imputer, self.z, kept), everything)
-            found[f"{self.name}, {FILLED}"] = self._told(guessed.numpy())
+            found[f"{self.head.name}, {FILLED}"] = self.head.told(guessed.numpy())
         return found
-
-    def _told(self, fused_: Matrix) -> Prediction:
-        value = self.answer(self.scale.transform(fused_)).value
-        return Prediction(value=value, low=np.full_like(value, -np.inf), high=np.full_like(value, np.inf))
