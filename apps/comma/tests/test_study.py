@@ -380,6 +380,17 @@ def test_an_outcome_without_a_question_is_refused_before_anything_is_trained(dat
     assert not (tmp_path / "study" / "runs").exists()
 
 
+def test_what_fails_its_rehearsal_is_not_begun_and_can_be_corrected(tiny, data, tmp_path, values):
+    out = tmp_path / "study"
+    values["primary"][0]["where"]["view"] = "masked"
+    with pytest.raises(StudyError, match="no question of protocols fit"):
+        conduct(job_of(Study(**values), data, out))
+    assert [path.name for path in out.iterdir()] == [".lock"]
+    with pytest.raises(PausedError):
+        conduct(job_of(tiny, data, out), minutes=0)
+    assert {"study.toml", "begun.json", "estimates.json"} <= {path.name for path in out.iterdir()}
+
+
 def test_an_outcome_is_doubted_where_not_all_samples_were_looked_at(data, tmp_path, values, monkeypatch):
     monkeypatch.setattr(estimate.rehearse.__globals__["thinned"], "__code__", (lambda samples: samples[::2]).__code__)
     values["primary"][0]["where"]["view"] = "masked"

@@ -14,7 +14,7 @@ from comma_data.split import Split
 from comma_app.study.asking import COUNTED, Sides, keep_vectors, score
 from comma_app.study.config import Study
 from comma_app.study.errors import PausedError, StudyError
-from comma_app.study.estimate import kept, table
+from comma_app.study.estimate import keep, kept, table
 from comma_app.study.folder import begin, check_same, clear_stillborn, done, held
 from comma_app.study.models import check_start
 from comma_app.study.pieces import Piece, pieces
@@ -51,7 +51,7 @@ def plan(job: Job) -> list[str]:
     check_same(job.out, job.study, shards.manifest.data_hash)
     refuse_colour(job.study, shards)
     refuse_leaks(job.study, shards)
-    found = kept(job.study, job.data, Sides(data=shards, part=job.study.part), job.out, write=False)
+    found = kept(job.study, job.data, Sides(data=shards, part=job.study.part), job.out)
     return [*table(job.study, job.out, found), *(f"doubt: {doubt}" for doubt in found.doubts)]
 
 
@@ -76,11 +76,14 @@ def conduct(job: Job, minutes: float | None = None) -> None:
         shards = ShardSet(job.data)
         refuse_colour(job.study, shards)
         refuse_leaks(job.study, shards)
-        begin(job.out, job.study, shards.manifest.data_hash)
+        check_same(job.out, job.study, shards.manifest.data_hash)
         sides = Sides(data=shards, part=job.study.part)
         left = [piece for piece in pieces(job.study) if not done(job.out, piece)]
         if left:
-            found = kept(job.study, job.data, sides, job.out, write=True)
+            found = kept(job.study, job.data, sides, job.out)
+            # only now: what fails its rehearsal is not begun, and can be corrected
+            begin(job.out, job.study, shards.manifest.data_hash)
+            keep(found, job.out)
             job.say("\n".join([*table(job.study, job.out, found), *(f"doubt: {doubt}" for doubt in found.doubts)]))
         for number, piece in enumerate(left, start=1):
             job.say(f"[{number}/{len(left)}] {piece.label}")

@@ -82,15 +82,18 @@ def forward_seconds(found: Tried) -> float:
     return FORWARD * stage.seconds / max(stage.samples, 1)
 
 
-def kept(study: Study, data: Path, sides: Sides, folder: Path, *, write: bool) -> Estimate:
-    """The estimate that was made when the study was begun, or a new one."""
+def kept(study: Study, data: Path, sides: Sides, folder: Path) -> Estimate:
+    """The estimate that was made when the study was begun, or a new one; see `estimate` for what it raises."""
     known = read_json(folder / ESTIMATES)
     if known is not None:
         return Estimate(**{**known, "doubts": tuple(known["doubts"])})
-    made = estimate(study, data, sides)
-    if write:
-        write_json(folder / ESTIMATES, vars(made))
-    return made
+    return estimate(study, data, sides)
+
+
+def keep(found: Estimate, folder: Path) -> None:
+    """Write the estimate down, unless it is there already."""
+    if not (folder / ESTIMATES).is_file():
+        write_json(folder / ESTIMATES, vars(found))
 
 
 def taken(folder: Path, piece: Piece) -> float | None:
