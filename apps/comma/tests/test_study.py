@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 import working
-from comma_align.train import train
+from comma_align.train import prepare, train
 from comma_app.study import asking, drive, estimate
 from comma_app.study.asking import Sides, colours
 from comma_app.study.cli import app
@@ -21,7 +21,7 @@ from comma_app.study.errors import PausedError, StudyError
 from comma_app.study.folder import PAGE, RESULT, TABLES
 from comma_app.study.pieces import Piece, pieces
 from comma_app.study.reuse import take_over
-from comma_app.study.runs import base_run, run_folder
+from comma_app.study.runs import base_run, run_folder, run_of
 from comma_app.study.tasks import Asked
 from comma_app.study.training import training
 from comma_data.configfile import check
@@ -278,6 +278,23 @@ def test_trainings_of_another_study_are_taken_over_where_they_are_the_same(value
     assert [line.rpartition(" ")[2] for line in taken] == [str(finished / "runs" / "before" / "fold-0")]
     same = [folder / "runs" / "before" / "fold-0" / "model" for folder in (finished, out)]
     assert digest(same[0]) == digest(same[1])
+
+
+def test_a_training_that_was_interrupted_goes_on_and_is_not_taken_over(tiny, data, finished, tmp_path, monkeypatch):
+    """A folder of another study has the same training, and its own one has begun."""
+    where, begun = run_folder(tmp_path, "clip", 0), []
+    prepare(run_of(tiny, "clip", 0, tmp_path), data, where)
+    monkeypatch.setattr(drive, "train", lambda *job, **_: begun.append(job[2]))
+    said, piece = [], Piece(kind="train", name="clip", fold=0)
+    job = replace(job_of(tiny, data, tmp_path, said), runs=(finished,))
+    sides = Sides(data=ShardSet(data), part="test")
+    drive.do(job, piece, sides)
+    assert begun == [where]
+    assert said == [f"it was begun already, and goes on in {where}"]
+    (where / "config.toml").unlink()  # as a kill leaves it before it is a run
+    drive.do(job, piece, sides)
+    assert begun == [where]
+    assert "copied from" in said[1]
 
 
 def test_trainings_on_other_data_are_not_taken_over(tiny, data, other_data, finished, tmp_path):

@@ -99,7 +99,9 @@ def do(job: Job, piece: Piece, sides: Sides) -> None:
     if piece.kind == "train":
         where = run_folder(job.out, piece.name, piece.fold)
         clear_stillborn(where)
-        if source := take_over(job.study, piece, job.out, job.runs, sides.data.manifest.data_hash):
+        if where.exists():
+            job.say(f"it was begun already, and goes on in {where}")
+        elif source := take_over(job.study, piece, job.out, job.runs, sides.data.manifest.data_hash):
             job.say(f"the same training was done already: copied from {source}")
             return
         train(run_of(job.study, piece.name, piece.fold, job.out), job.data, where, quiet=job.quiet)
