@@ -73,6 +73,13 @@ def test_every_way_to_ask_a_model_is_compared(rng):
     ]
 
 
+def test_a_model_with_a_head_is_one_of_ours(rng):
+    names = ("m", "m + ridge", "chance", "raw pattern + ridge")
+    question = two_folds(**{name: rng.random((2, N)) for name in names})
+    pairs = {(row.labels["model"], row.labels["against"]) for row in differences(question, ["m"])}
+    assert pairs == {("m", "m + ridge"), *((mine, line) for mine in names[:2] for line in names[2:])}
+
+
 def test_rmse_is_the_root_of_the_mean_square(rng):
     error = rng.normal(size=N)
     told = items("ours", error**2, "squared error") + items("ours", abs(error), "absolute error")

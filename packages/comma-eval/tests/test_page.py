@@ -13,9 +13,9 @@ from comma_eval.page.content import Map, Outcome, Page
 from comma_eval.page.curves import curves
 from comma_eval.page.forest import gain
 from comma_eval.page.maps import picture
-from comma_eval.page.page import of_report, render
+from comma_eval.page.page import of_report, render, under_test
 from comma_eval.page.parity import parities
-from comma_eval.page.rows import counted, questions
+from comma_eval.page.rows import belongs, counted, questions
 from comma_eval.report import Grid, markdown_of, numeric
 from comma_eval.task import Item, Report, Row
 
@@ -188,6 +188,20 @@ def test_bars_stand_for_the_first_metric_that_says_most():
     assert made is not None
     assert made.heading == "R@1: view x"
     assert bars(questions([row("MRR", 0.4, model="a")])[0], frozenset()) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_its"),
+    [("m", True), ("m: image", True), ("m + ridge", True), ("m, imputed", True), ("m2", False), ("raw + m", False)],
+)
+def test_an_answer_belongs_to_the_model_whose_name_it_begins_with(answer, is_its):
+    assert belongs(answer, "m") is is_its
+
+
+def test_every_answer_of_a_model_under_test_is_drawn_as_one():
+    rows = [row("R@1", 0.5, model=name) for name in ("m", "m + ridge", "raw + ridge", "chance")]
+    rows += [row("R@1", 0.2, model="m", against="chance")]
+    assert under_test(rows) == {"m", "m + ridge"}
 
 
 def test_curves_need_a_label_that_counts():

@@ -8,6 +8,7 @@ from comma_data.configfile import FaultAt, Key, find, load
 from comma_data.errors import ConfigError
 from comma_data.nearest import did_you_mean
 from comma_eval.errors import EvalError
+from comma_eval.page.rows import belongs
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from comma_app.errors import AppError
@@ -219,8 +220,8 @@ def _outcomes(study: Study) -> None:
 
 
 def _asked_model(answer: str, models: Sequence[str]) -> str:
-    """The model whose answer it is: tasks add words to its name, as in `comma + ridge` or `comma, target imputed`."""
-    return next((name for name in models if answer.startswith((f"{name} + ", f"{name}, "))), answer)
+    """The model whose answer it is, or what was named where it is no model's."""
+    return next((name for name in models if belongs(answer, name)), answer)
 
 
 def _map(study: Study) -> None:

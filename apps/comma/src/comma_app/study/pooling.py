@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from comma_eval.metrics import Interval, interval_of, row
-from comma_eval.page.rows import TRUTH
+from comma_eval.page.rows import TRUTH, belongs
 from comma_eval.report import AGAINST, MODEL
 from comma_eval.task import Item, Row
 from jaxtyping import Float
@@ -87,13 +87,13 @@ def figures(question: Question) -> Iterator[Row]:
 def differences(question: Question, ours: Sequence[str]) -> Iterator[Row]:
     """Paired differences of our models from every other line.
 
-    Some tasks ask a model in several ways, as `NAME: image` or `NAME, random weights`: each is one of ours. Two of ours
-    are compared once, the one that comes first against the other.
+    Some tasks ask a model in several ways, and each answer that `belongs` to it is one of ours. Two of ours are
+    compared once, the one that comes first against the other.
     """
     for figure, models in question.answers.items():
         if figure in SHOWN_ONLY:
             continue
-        own = [line for name in ours for line in models if line == name or line.startswith((f"{name}: ", f"{name}, "))]
+        own = [line for name in ours for line in models if belongs(line, name)]
         places = {line: number for number, line in enumerate(own)}
         for model in own:
             for line in models:

@@ -1,5 +1,6 @@
 """A page from its content, and the content of a page about one report."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,9 +16,9 @@ from comma_eval.page.drawing import Picture
 from comma_eval.page.forest import forest, gain
 from comma_eval.page.maps import picture
 from comma_eval.page.parity import parities
-from comma_eval.page.rows import counted, questions
+from comma_eval.page.rows import belongs, counted, questions
 from comma_eval.report import AGAINST, MODEL, grids, numeric
-from comma_eval.task import Report
+from comma_eval.task import Report, Row
 
 TEMPLATES = Path(__file__).parent / "templates"
 GAINED = "gained over"
@@ -53,8 +54,7 @@ def pictures(page: Page) -> list[Picture]:
     rows = [row for row in page.report.rows if AGAINST not in row.labels]
     along = counted(rows)
     single = [q for q in questions(rows) if not set(along) & q.labels.keys()]
-    # only what is under test is compared with lines
-    ours = frozenset(row.labels[MODEL] for row in page.report.rows if AGAINST in row.labels)
+    ours = under_test(page.report.rows)
     return [
         *(made for q in single if (made := bars(q, ours))),
         *(made for name in along for made in curves(rows, name)),
@@ -62,6 +62,13 @@ def pictures(page: Page) -> list[Picture]:
         *confusions(rows),
         *map(picture, page.maps),
     ]
+
+
+def under_test(rows: Sequence[Row]) -> frozenset[str]:
+    """All answers of the models under test, which alone are compared with lines."""
+    compared = {row.labels[MODEL] for row in rows if AGAINST in row.labels}
+    answers = {row.labels[MODEL] for row in rows if MODEL in row.labels}
+    return frozenset(answer for answer in answers if any(belongs(answer, model) for model in compared))
 
 
 def interval(found: Interval) -> str:

@@ -51,6 +51,11 @@ def questions(rows: Iterable[Row]) -> list[Question]:
     return [Question(labels=dict(key), rows=tuple(of)) for key, of in found.items()]
 
 
+def belongs(answer: str, model: str) -> bool:
+    """Whether an answer is a model's: tasks add words to its name, as in `m: image`, `m + ridge` or `m, imputed`."""
+    return answer == model or answer.startswith((f"{model}: ", f"{model} + ", f"{model}, "))
+
+
 def number(text: str) -> float | None:
     """The number that a label is, if it is one."""
     try:
