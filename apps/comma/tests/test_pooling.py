@@ -6,6 +6,8 @@ from comma_app.study.config import Primary
 from comma_app.study.errors import StudyError
 from comma_app.study.pooling import differences, figures, gathered, others
 from comma_app.study.verdict import judged, only
+from comma_eval.defects import scores
+from comma_eval.defects.scores import Tally
 from comma_eval.metrics import mean_interval, paired_difference
 from comma_eval.task import Item
 
@@ -78,6 +80,56 @@ def test_a_model_with_a_head_is_one_of_ours(rng):
     question = two_folds(**{name: rng.random((2, N)) for name in names})
     pairs = {(row.labels["model"], row.labels["against"]) for row in differences(question, ["m"])}
     assert pairs == {("m", "m + ridge"), *((mine, line) for mine in names[:2] for line in names[2:])}
+
+
+def pictures(model, right, **labels):
+    """Answers about the pictures of each host."""
+    return [
+        Item(
+            labels={"set": "simulated", "model": model, **labels},
+            item=f"{host}-{i}",
+            group=host,
+            metric="correct",
+            value=v,
+        )
+        for host, values in right.items()
+        for i, v in enumerate(values)
+    ]
+
+
+def test_accuracy_is_the_share_of_all_items_as_the_task_defines_it(rng):
+    """Hosts have different numbers of pictures; the interval is that of comma eval defects."""
+    right = {"a": [0.0], "b": [1.0] * 9} | {f"c{n}": rng.random(n).round() for n in range(1, 20)}
+    wrong = {host: [1 - value for value in values] for host, values in right.items()}
+    (question,) = gathered({"task": "t"}, [(0, [*pictures("ours", right), *pictures("line", wrong)])])
+    counts = np.zeros((len(right), 2, 2))
+    for place, host in enumerate(sorted(right)):
+        counts[place, 0] = sum(right[host]), sum(wrong[host])
+    ours, line = Tally(counts=counts), Tally(counts=counts[:, :, ::-1])
+    rows = {(row.labels["model"], row.metric): row for row in figures(question)}
+    for metric, statistic in (("accuracy", scores.accuracy), ("accuracy within host", scores.within)):
+        for model, tally in (("ours", ours), ("line", line)):
+            assert figure_of(rows[model, metric]) == pytest.approx(figure_of(scores.interval(statistic, tally)))
+    gained = {row.metric: row for row in differences(question, ["ours"])}
+    assert figure_of(gained["accuracy"]) == pytest.approx(figure_of(scores.difference(scores.accuracy, ours, line)))
+
+
+def figure_of(found):
+    return found.value, found.low, found.high, found.n
+
+
+def test_accuracy_over_folds_is_the_share_of_the_items_of_all():
+    folds = [(0, pictures("m", {"a": [0.0]})), (1, pictures("m", {"b": [1.0] * 9}))]
+    (question,) = gathered({"task": "t"}, folds)
+    rows = {row.metric: row for row in figures(question)}
+    assert (rows["accuracy"].value, rows["accuracy"].n) == (0.9, 2)
+    assert rows["accuracy within host"].value == 0.5
+
+
+def test_only_sets_of_several_hosts_have_an_accuracy_within_them():
+    told = pictures("m", {"frame": [1.0]}, set="measured")
+    (question,) = gathered({"task": "t"}, [(0, told)])
+    assert [row.metric for row in figures(question)] == ["accuracy"]
 
 
 def test_rmse_is_the_root_of_the_mean_square(rng):

@@ -1,7 +1,8 @@
 """Answers of all folds as one sample: means over groups with intervals, and paired differences.
 
-Folds hold different groups, so that what was answered in each is one answer in the pool. Figures that are no means of
-single answers (a rank correlation, an F1) are given as their mean over folds, and say so.
+Folds hold different groups, so that what was answered in each is one answer in the pool. An accuracy is what its task
+calls so, the share of all items; groups are still drawn whole. Figures that are no means of single answers (a rank
+correlation, an F1) are given as their mean over folds, and say so.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,14 +10,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from comma_eval.metrics import Interval, interval_of, row
+from comma_eval.defects.scores import WITHIN
+from comma_eval.metrics import COVERAGE, Interval, resamples, row
 from comma_eval.page.rows import TRUTH, belongs
 from comma_eval.report import AGAINST, MODEL
 from comma_eval.task import Item, Row
 from jaxtyping import Float
 
-FIGURES: Mapping[str, str] = {"absolute error": "MAE", "squared error": "RMSE", "correct": "accuracy"}
+ACCURACY = "accuracy"
+FIGURES: Mapping[str, str] = {"absolute error": "MAE", "squared error": "RMSE", "correct": ACCURACY}
 """Metric of single answers -> the figure that is their mean, or the root of it; others have one name for both."""
+SHARES = (ACCURACY,)
+"""Figures in which every item weighs the same; in all others every group does."""
 ROOTS = ("RMSE",)
 """Figures that are the root of a mean."""
 SHOWN_ONLY = ("prediction", "truth")
@@ -38,17 +43,30 @@ class Question:
     answers: dict[str, dict[str, dict[Key, float]]] = field(default_factory=dict)
     """Figure -> model -> answers."""
 
-    def interval(self, figure: str, models: Sequence[str], of: Callable[..., Any]) -> Interval:
-        """Interval of a function of the figures of several models, on what all of them answered."""
+    def resampled(self, figure: str, models: Sequence[str]) -> tuple[Float[np.ndarray, "k draws"], int]:
+        """A figure of several models on what all of them answered, and over how many groups it is.
+
+        Returns:
+            Of each model the figure itself, and behind it that of every resample of the groups, drawn once for all.
+        """
         theirs = [self.answers[figure][model] for model in models]
         keys = sorted(set.intersection(*(set(one) for one in theirs)))
-        values: Float[np.ndarray, "k items"] = np.array([[one[key] for key in keys] for one in theirs])
-        root: Callable[[Any], Any] = np.sqrt if figure in ROOTS else _same
-        return interval_of(lambda means: of(*root(means)), values, [self.groups[key] for key in keys])
+        names, codes = np.unique([self.groups[key] for key in keys], return_inverse=True)
+        sizes: Float[np.ndarray, " groups"] = np.bincount(codes).astype(float)
+        sums = np.stack([np.bincount(codes, weights=[one[key] for key in keys]) for one in theirs])
+        if figure not in SHARES:  # a group counts as one, by its mean
+            sums, sizes = sums / sizes, np.ones(len(names))
+        drawn = resamples(len(names))
+        means = np.column_stack([sums.sum(axis=1) / sizes.sum(), sums @ drawn.T / (drawn @ sizes)])
+        return np.sqrt(means) if figure in ROOTS else means, len(names)
 
-
-def _same(value: Any) -> Any:
-    return value
+    def interval(self, figure: str, models: Sequence[str], of: Callable[..., Any]) -> Interval:
+        """Interval of a function of the figures of several models, on what all of them answered."""
+        means, groups = self.resampled(figure, models)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = of(*means)
+            low, high = np.percentile(found[1:], COVERAGE)
+        return Interval(value=float(found[0]), low=float(low), high=float(high), n=groups)
 
 
 def gathered(labels: Mapping[str, str], folds: Iterable[tuple[int, Iterable[Item]]]) -> list[Question]:
@@ -65,9 +83,15 @@ def gathered(labels: Mapping[str, str], folds: Iterable[tuple[int, Iterable[Item
             question = found.setdefault(tuple(told.items()), Question(labels=told))
             key = (fold, item.item)
             question.groups[key] = item.group
-            figure = FIGURES.get(item.metric, item.metric)
-            question.answers.setdefault(figure, {}).setdefault(item.labels[MODEL], {})[key] = item.value
+            for figure in _figures_of(item):
+                question.answers.setdefault(figure, {}).setdefault(item.labels[MODEL], {})[key] = item.value
     return list(found.values())
+
+
+def _figures_of(item: Item) -> tuple[str, ...]:
+    """Figures that an answer counts in; sets of several hosts have an accuracy within them too."""
+    figure = FIGURES.get(item.metric, item.metric)
+    return (figure, WITHIN) if figure == ACCURACY and item.labels.get("set") == "simulated" else (figure,)
 
 
 def in_order(labels: Mapping[str, str]) -> dict[str, str]:
@@ -81,7 +105,7 @@ def figures(question: Question) -> Iterator[Row]:
     for figure, models in question.answers.items():
         if figure not in SHOWN_ONLY:
             for model in models:
-                yield row({**question.labels, MODEL: model}, figure, question.interval(figure, [model], _same))
+                yield row({**question.labels, MODEL: model}, figure, question.interval(figure, [model], np.positive))
 
 
 def differences(question: Question, ours: Sequence[str]) -> Iterator[Row]:

@@ -36,11 +36,10 @@ def bars(question: Question, ours: frozenset[str]) -> Picture | None:
         share = metric.startswith(("R@", "acc", "macro"))
         axes.set(xlabel=metric, xlim=(0, 1 if share else largest * 1.12 or 1))
         svg = to_svg(figure, title, words)
-    note = "Whiskers: 95 % interval."
+    groups = {row.n for row in shown}
+    note = f"Whiskers: 95 % interval over {shown[0].n:,} groups." if len(groups) == 1 else "Whiskers: 95 % interval."
     if chance:
         note += f" Dashed line: chance, {chance.value:.3g}."
-    if len({row.n for row in shown}) == 1:
-        note += f" Mean over {shown[0].n:,} groups."
     return Picture(heading=title, svg=svg, note=note)
 
 
