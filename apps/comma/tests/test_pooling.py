@@ -1,10 +1,13 @@
 """Folds as one sample, and verdicts by the rule that is printed."""
 
+import json
+
 import numpy as np
 import pytest
 from comma_app.study.config import Primary
 from comma_app.study.errors import StudyError
 from comma_app.study.pooling import differences, figures, gathered, others
+from comma_app.study.result import outcome_for_json
 from comma_app.study.verdict import judged, only
 from comma_eval.defects import scores
 from comma_eval.defects.scores import Tally
@@ -200,6 +203,22 @@ def test_a_line_at_zero_gives_no_relative_gain_but_a_verdict(rng):
     found = judged(outcome(), question)
     assert found.gain is None
     assert found.verdict == "holds"
+
+
+@pytest.mark.parametrize("better", ["higher", "lower"])
+def test_a_line_that_is_at_zero_in_some_resamples_keeps_the_gain_and_leaves_an_end_open(better):
+    """Two of sixty groups are all that the line has; in some resamples the model has nothing either."""
+    line, ours = np.zeros((2, N)), np.zeros((2, N))
+    line[:, :2], ours[:, :6] = 0.9, 0.9
+    found = judged(outcome(better=better), two_folds(ours=ours, line=line))
+    sign = 1 if better == "higher" else -1
+    assert found.gain.value == pytest.approx(sign * 2)
+    open_end, end = (found.gain.high, found.gain.low) if sign > 0 else (found.gain.low, found.gain.high)
+    assert open_end == sign * np.inf
+    assert 0 <= sign * end < 2
+    told = outcome_for_json(found)["gain"]
+    assert told["high" if sign > 0 else "low"] is None
+    assert json.dumps(told, allow_nan=False)
 
 
 @pytest.mark.parametrize(

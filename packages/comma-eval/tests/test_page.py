@@ -11,7 +11,7 @@ from comma_eval.page.bars import bars
 from comma_eval.page.confusion import confusion_grids, confusions
 from comma_eval.page.content import Map, Outcome, Page
 from comma_eval.page.curves import curves
-from comma_eval.page.forest import gain
+from comma_eval.page.forest import forest, gain
 from comma_eval.page.maps import picture
 from comma_eval.page.page import of_report, render, under_test
 from comma_eval.page.parity import parities
@@ -246,6 +246,24 @@ def test_gains_are_told_with_their_aim():
     base |= {"other": interval(0.4), "difference": interval(0.1), "verdict": "holds"}
     assert gain(Outcome(**base, gain=interval(0.25), aim=0.2)) == "+25.0% (+15.0% to +35.0%), aim 20%"
     assert "b is at 0; aim: any gain" in gain(Outcome(**base, gain=None, aim=0.0))
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        ((0.15, np.inf), "+25.0% (from +15.0%, no upper end, since b is at 0 in some resamples), aim 20%"),
+        ((-np.inf, 0.35), "+25.0% (to +35.0%, no lower end, since b is at 0 in some resamples), aim 20%"),
+    ],
+)
+def test_a_gain_without_an_end_says_so_and_is_drawn_as_an_arrow(ends, told):
+    base = {"name": "x", "question": "q", "metric": "R@1", "model": "a", "against": "b", "value": interval(0.5)}
+    base |= {"other": interval(0.4), "difference": interval(0.1), "verdict": "holds", "aim": 0.2}
+    found = Outcome(**base, gain=Interval(value=0.25, low=ends[0], high=ends[1], n=50))
+    assert gain(found) == told
+    made = forest([found, Outcome(**base, gain=interval(0.25))])
+    assert made.note.endswith("Arrows: no end, since the line is at 0 in some resamples.")
+    assert "nan" not in made.svg
+    assert "Arrows" not in forest([Outcome(**base, gain=interval(0.25))]).note
 
 
 def test_tables_in_markdown_cannot_be_broken_by_a_name():

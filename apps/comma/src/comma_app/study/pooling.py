@@ -63,9 +63,8 @@ class Question:
     def interval(self, figure: str, models: Sequence[str], of: Callable[..., Any]) -> Interval:
         """Interval of a function of the figures of several models, on what all of them answered."""
         means, groups = self.resampled(figure, models)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found = of(*means)
-            low, high = np.percentile(found[1:], COVERAGE)
+        found = of(*means)
+        low, high = np.percentile(found[1:], COVERAGE)
         return Interval(value=float(found[0]), low=float(low), high=float(high), n=groups)
 
 

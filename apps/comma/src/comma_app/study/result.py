@@ -154,12 +154,18 @@ def document(study: Study, folder: Path, found: Found, data: Mapping[str, str], 
         "versions": versions(),
         "seconds": round(seconds, 3),
         "data": dict(data),
-        "primary": [asdict(outcome) for outcome in found.outcomes],
+        "primary": [outcome_for_json(outcome) for outcome in found.outcomes],
         "models": list(found.models),
         "facts": dict(found.facts),
         "training": [finite(row.as_dict()) for row in found.training],
         "rows": [finite(row.as_dict()) for row in found.rows],
     }
+
+
+def outcome_for_json(outcome: Outcome) -> dict[str, Any]:
+    """An outcome for JSON: an open end of its gain is null."""
+    told = asdict(outcome)
+    return {**told, "gain": finite(told["gain"]) if told["gain"] else None}
 
 
 def report_of(study: Study, found: Found) -> Report:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from comma_eval.metrics import Interval
+from comma_eval.metrics import COVERAGE, Interval
 from comma_eval.page.content import Outcome, Verdict
 from comma_eval.page.rows import named
 
@@ -60,7 +60,6 @@ def judged(outcome: Primary, question: Question) -> Outcome:
     # how far the model is beyond the aim, without a division by what may be zero
     beyond = interval([model, line], lambda a, b: sign * a - (sign + outcome.aim) * b)
     certain = difference.low > 0 if sign > 0 else difference.high < 0
-    gain = interval([model, line], lambda a, b: sign * (a - b) / b)
     return Outcome(
         name=outcome.name,
         question=named(question.labels),
@@ -70,10 +69,27 @@ def judged(outcome: Primary, question: Question) -> Outcome:
         value=interval([model], np.positive),
         other=alone[line],
         difference=difference,
-        gain=gain if np.isfinite([gain.value, gain.low, gain.high]).all() else None,
+        gain=_gain(question, outcome, line),
         aim=outcome.aim,
         verdict=_verdict(reached=beyond.value >= 0 and certain, missed=beyond.high < 0),
     )
+
+
+def _gain(question: Question, outcome: Primary, line: str) -> Interval | None:
+    """How much better the model is than the line, as a share of it; None where the line is at 0.
+
+    Where the line is at 0 in some resamples, a share of it has no bound: the end on that side is infinite.
+    """
+    (model, other), groups = question.resampled(outcome.metric, [outcome.model, line])
+    if other[0] == 0:
+        return None
+    sign = 1.0 if outcome.better == "higher" else -1.0
+    there = other != 0
+    gains = sign * (model[there] - other[there]) / other[there]
+    low, high = np.percentile(gains[1:], COVERAGE)
+    if not there.all():
+        low, high = (low, np.inf) if sign > 0 else (-np.inf, high)
+    return Interval(value=float(gains[0]), low=float(low), high=float(high), n=groups)
 
 
 def _verdict(*, reached: bool, missed: bool) -> Verdict:

@@ -34,7 +34,8 @@ class Outcome:
     difference: Interval
     """Model - line, paired."""
     gain: Interval | None
-    """Relative: 0.2 is a fifth better, whichever direction is better; None where the line is at zero."""
+    """Relative: 0.2 is a fifth better, whichever direction is better; None where the line is at zero, and with an end
+    at infinity where it is so in some resamples."""
     aim: float
     """The gain that was aimed at."""
     verdict: Verdict
