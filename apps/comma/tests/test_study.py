@@ -20,6 +20,7 @@ from comma_app.study.drive import Job, conduct, plan
 from comma_app.study.errors import PausedError, StudyError
 from comma_app.study.folder import PAGE, RESULT, TABLES
 from comma_app.study.pieces import Piece, pieces
+from comma_app.study.result import compute
 from comma_app.study.reuse import take_over
 from comma_app.study.runs import base_run, run_folder, run_of
 from comma_app.study.tasks import Asked
@@ -170,6 +171,43 @@ def test_only_what_every_fold_reached_is_told_of_a_training(tmp_path, tiny):
     rows = training(tiny, tmp_path)
     assert [row.labels["model"] for row in rows] == list(tiny.models)
     assert {(row.metric, row.value, row.n, row.labels["pool"]) for row in rows} == {("R@1", 0.5, 2, "7")}
+
+
+def left_by(run, stages, train):
+    """The folder of a finished run: (stage, steps) one after the other, validated at the end of each."""
+    (run / "predictor").mkdir(parents=True)
+    facts = {"steps": sum(stages.values()), "seconds": 1.0, "parameters": 9}
+    (run / "manifest.json").write_text(json.dumps({"samples": {"train": train}, "trained": facts}))
+    events = [
+        {"stage": stage, "step": step, "epoch": step, **({"validation": {"MAE": 0.5}} if step == steps else {})}
+        for stage, steps in stages.items()
+        for step in range(1, steps + 1)
+    ]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+
+
+@pytest.mark.parametrize(
+    ("stages", "labels", "train", "distinct", "seen"),
+    [
+        ({"supervised": 10}, 60, 22000, 60, [600]),  # a batch holds all of the labels
+        ({"supervised": 10}, 300, 22000, 300, [1280]),
+        ({"supervised": 10}, 0, 22000, 22000, [1280]),
+        ({"supervised": 10}, 0, 50, 50, [500]),
+        ({"pretrain": 7, "supervised": 10}, 60, 22000, 22000, [7 * 128, 7 * 128 + 600]),
+        ({"align": 7}, 60, 22000, 22000, [7 * 128]),  # which knows no labels
+    ],
+)
+def test_a_budget_of_labels_is_what_a_supervised_training_learns_from(
+    tmp_path, values, *, stages, labels, train, distinct, seen
+):
+    settings = {"stages": list(stages), "batch_size": 128, "supervised": {"target": "length", "labels": labels}}
+    values["models"] = {"ours": {"settings": settings}}
+    study = Study(**values | {"primary": [], "map": {}})
+    for fold in (0, 1):
+        left_by(run_folder(tmp_path, "ours", fold), stages, train)
+    (cost,) = compute(study, tmp_path)
+    assert (cost["distinct samples"], cost["samples seen"]) == (distinct, 2 * seen[-1])
+    assert [row.labels["samples seen"] for row in training(study, tmp_path)] == list(map(str, seen))
 
 
 def test_models_start_from_those_of_their_own_fold(finished):

@@ -21,6 +21,7 @@ from comma_app.study.pooling import Question, differences, figures, gathered, in
 from comma_app.study.runs import base_run, run_folder
 from comma_app.study.training import training
 from comma_app.study.verdict import judged, only
+from comma_app.study.visits import distinct, seen, steps_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,15 +132,17 @@ def compute_grid(models: Sequence[Mapping[str, str | float]], folds: int) -> Gri
 
 def _cost(study: Study, folder: Path, name: str) -> dict[str, float]:
     """Of one model's own trainings, summed over folds."""
-    batch = base_run(study, name).batch_size
+    run = base_run(study, name)
     total = dict.fromkeys(("parameters", "steps", "seconds", "visits", "distinct"), 0.0)
     for fold in study.folds:
-        manifest = trained(run_folder(folder, name, fold))
+        place = run_folder(folder, name, fold)
+        manifest = trained(place)
         if manifest is None:
             continue
-        facts, samples = manifest["trained"], manifest["samples"]["train"]
-        seen = {"visits": facts["steps"] * min(batch, samples), "distinct": samples}
-        total = {key: total[key] + float({**facts, **seen}[key]) for key in total}
+        facts, train = manifest["trained"], manifest["samples"]["train"]
+        steps = steps_of(run, place, facts["steps"])
+        counted = {"visits": seen(run, steps, train), "distinct": distinct(run, train)}
+        total = {key: total[key] + float({**facts, **counted}[key]) for key in total}
     return total
 
 

@@ -5,18 +5,18 @@ when to stop. Recalls of two models can be compared where their galleries are as
 it could have learnt from.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from comma_align.folder import METRICS
+from comma_align.config import Run
 from comma_eval.page.content import SEEN
 from comma_eval.task import Row
 
 from comma_app.study.config import Study
 from comma_app.study.runs import base_run, run_folder
+from comma_app.study.visits import events, seen, trained_with
 
 SHOWN = ("R@1", "accuracy", "MAE", "RMSE")
 """Figures that curves are made of."""
@@ -32,16 +32,16 @@ Figures = Mapping[tuple[str, str], float]
 def training(study: Study, folder: Path) -> tuple[Row, ...]:
     """A row for each model, validation and figure: the mean over folds, as far as every fold was trained.
 
-    Samples that a model's start was trained with are not counted.
+    Samples of a run's earlier stages are counted, those that a model's start was trained with are not.
     """
     rows: list[Row] = []
     for name in study.models:
-        batch = base_run(study, name).batch_size
-        by_fold = [dict(_validations(run_folder(folder, name, fold) / METRICS)) for fold in study.folds]
+        run = base_run(study, name)
+        by_fold = [dict(_validations(run, run_folder(folder, name, fold))) for fold in study.folds]
         for place in by_fold[0]:
             there = [found[place] for found in by_fold if place in found]
             if len(there) == len(study.folds):
-                rows += _rows(name, batch, there)
+                rows += _rows(name, there)
     return tuple(rows)
 
 
@@ -54,24 +54,26 @@ def common(rows: tuple[Row, ...]) -> list[Row]:
     return [row for row in rows if not (told := row.labels.get("direction", "")) or len(models[told]) == most]
 
 
-def _rows(model: str, batch: int, folds: list[tuple[int, Figures]]) -> Iterator[Row]:
-    steps = mean(step for step, _ in folds)
+def _rows(model: str, folds: list[tuple[int, Figures]]) -> Iterator[Row]:
+    learnt = mean(samples for samples, _ in folds)
     for direction, metric in folds[0][1]:
         if metric == POOL:
             continue
         sizes = [figures[direction, POOL] for _, figures in folds if (direction, POOL) in figures]
         where = {"direction": direction, POOL: f"{mean(sizes):.0f}"} if direction else {}
         values = [figures[direction, metric] for _, figures in folds if (direction, metric) in figures]
-        labels = {"part": "validation", **where, SEEN: f"{steps * batch:.0f}", "model": model}
+        labels = {"part": "validation", **where, SEEN: f"{learnt:.0f}", "model": model}
         yield Row(labels=labels, metric=metric, value=mean(values), low=None, high=None, n=len(values))
 
 
-def _validations(path: Path) -> Iterator[tuple[Place, tuple[int, Figures]]]:
-    """Place -> steps taken and figures; where a killed run went through a place again, the later ones."""
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        event = json.loads(line)
+def _validations(run: Run, folder: Path) -> Iterator[tuple[Place, tuple[int, Figures]]]:
+    """Place -> samples seen and figures; where a killed run went through a place again, the later ones."""
+    train, steps = trained_with(run, folder), dict[str, int]()
+    for event in events(folder):
+        steps[event["stage"]] = event["step"]
         if "validation" in event:
-            yield (event["stage"], event["epoch"]), (event["step"], dict(_figures(event["validation"])))
+            place = (event["stage"], event["epoch"])
+            yield place, (seen(run, steps, train), dict(_figures(event["validation"])))
 
 
 def _figures(told: Any) -> Iterator[tuple[tuple[str, str], float]]:
