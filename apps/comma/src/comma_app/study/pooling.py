@@ -13,6 +13,7 @@ import numpy as np
 from comma_eval.defects.scores import WITHIN
 from comma_eval.metrics import COVERAGE, Interval, resamples, row
 from comma_eval.page.rows import TRUTH, belongs
+from comma_eval.pooled import FOR_PLOTS
 from comma_eval.report import AGAINST, MODEL
 from comma_eval.task import Item, Row
 from jaxtyping import Float
@@ -24,8 +25,6 @@ SHARES = (ACCURACY,)
 """Figures in which every item weighs the same; in all others every group does."""
 ROOTS = ("RMSE",)
 """Figures that are the root of a mean."""
-SHOWN_ONLY = ("prediction", "truth")
-"""Metrics of single answers of which a mean says nothing."""
 SUMS = ("queries", "formulas", "groups", "samples", "tied")
 """Sizes that add up over folds; of others the mean is given, or the extreme that their name says."""
 
@@ -102,7 +101,7 @@ def in_order(labels: Mapping[str, str]) -> dict[str, str]:
 def figures(question: Question) -> Iterator[Row]:
     """Every figure of every model that is a mean of answers."""
     for figure, models in question.answers.items():
-        if figure not in SHOWN_ONLY:
+        if figure not in FOR_PLOTS:
             for model in models:
                 yield row({**question.labels, MODEL: model}, figure, question.interval(figure, [model], np.positive))
 
@@ -114,7 +113,7 @@ def differences(question: Question, ours: Sequence[str]) -> Iterator[Row]:
     compared once, the one that comes first against the other.
     """
     for figure, models in question.answers.items():
-        if figure in SHOWN_ONLY:
+        if figure in FOR_PLOTS:
             continue
         own = [line for name in ours for line in models if belongs(line, name)]
         places = {line: number for number, line in enumerate(own)}

@@ -8,7 +8,7 @@ from typing import Any
 from comma_align.folder import commit_hash
 from comma_eval import items
 from comma_eval.page.content import Outcome
-from comma_eval.page.parity import METRICS as PARITY
+from comma_eval.pooled import FOR_PLOTS
 from comma_eval.report import Grid
 from comma_eval.task import Item, Report, Row
 
@@ -79,7 +79,7 @@ def _rows(found: Sequence[Question], told: Sequence[Mapping[str, Any]], ours: Se
 
 def _shown(found: Sequence[Question]) -> Iterator[Item]:
     for question in found:
-        for metric in PARITY:
+        for metric in FOR_PLOTS:
             for model, answers in question.answers.get(metric, {}).items():
                 labels = in_order({**question.labels, "model": model})
                 for (fold, item), value in answers.items():
