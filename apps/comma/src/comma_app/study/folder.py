@@ -19,7 +19,7 @@ from typing import Any
 
 from comma_align import folder as run_files
 from comma_data.configfile import dump_toml
-from comma_data.errors import StorageError
+from comma_data.errors import ConfigError, StorageError
 from comma_data.storage import complete_file, ensure_folder, only_writer
 
 from comma_app.study.config import Study
@@ -101,7 +101,7 @@ def check_same(folder: Path, study: Study, data_hash: str) -> None:
         if there - {".lock", STUDY, ESTIMATES}:
             raise StudyError(f"{folder} holds other things than a study; give another --out")
         return
-    changed = differing(begun["study"], complete(study))
+    changed = differing(_as_today(begun["study"], study), complete(study))
     if changed:
         more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
         raise StudyError(
@@ -122,6 +122,14 @@ def complete(study: Study) -> dict[str, Any]:
         run = base_run(study, name).model_dump(mode="json", exclude=set(OURS))
         told["models"][name] = {**told["models"][name], "settings": run}
     return dict(json.loads(json.dumps(told)))
+
+
+def _as_today(begun: Mapping[str, Any], study: Study) -> Mapping[str, Any]:
+    """What was begun, with the defaults of settings that it is too old to state; as it is where it is none any more."""
+    try:
+        return complete(Study.model_validate({**begun, "data": study.data}))
+    except (ConfigError, ValueError):
+        return begun
 
 
 def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
