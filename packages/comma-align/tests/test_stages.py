@@ -362,6 +362,29 @@ def test_encoders_are_pretrained_and_go_into_the_alignment(data, tmp_path):
     assert (tmp_path / "cut" / "model" / "model.safetensors").read_bytes() == before
 
 
+@pytest.mark.parametrize("last", ["align", "supervised"])
+def test_a_kill_between_two_stages_does_not_change_the_first_weights_of_the_second(data, tmp_path, last):
+    run = settings(data, stages=("pretrain", last), pretrain={"epochs": 1}, epochs=1, imputer=float(last == "align"),
+                   supervised={"target": "length", "epochs": 1})  # fmt: skip
+    train.train(run, data, tmp_path / "whole", quiet=True)
+    loop_of(run, data, tmp_path / "cut", "pretrain").run()
+    train.train(run, data, tmp_path / "cut", quiet=True)
+    ends = [checkpoints(tmp_path / out / "checkpoints" / last)[-1] / "weights.safetensors" for out in ("whole", "cut")]
+    assert ends[0].read_bytes() == ends[1].read_bytes()
+
+
+@pytest.mark.parametrize("last", ["align", "supervised"])
+def test_the_first_weights_of_a_later_stage_do_not_depend_on_what_was_drawn_before(data, tmp_path, last):
+    """As it does between processes, each of which draws numbers of its own."""
+    run = settings(data, stages=("pretrain", last), imputer=float(last == "align"), supervised={"target": "length"})
+    job, found = train.prepare(run, data, tmp_path / "run"), []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        job.model.imputer = None
+        found.append({k: v.clone() for k, v in job.stage(last).modules.state_dict().items()})
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=0, equal_nan=True)
+
+
 def test_what_has_no_task_cannot_be_pretrained(data, tmp_path):
     run = settings(data, stages=("pretrain", "align"), pretrain={"modalities": ("composition",)})
     with pytest.raises(EmptyError, match="composition has no task"):

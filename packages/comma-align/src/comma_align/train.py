@@ -17,7 +17,7 @@ from comma_align.config import Run
 from comma_align.loop import Loop, Place
 from comma_align.recall import Row, as_json, rows_of
 from comma_align.source import Source, open_source
-from comma_align.stage import Stage
+from comma_align.stage import Stage, seeded
 from comma_align.stages.align import Align
 from comma_align.stages.pretrain import Pretrain
 from comma_align.stages.supervised import Supervised
@@ -42,6 +42,9 @@ class Job:
 
     def stage(self, name: str) -> Stage:
         """A stage of the run on the model as it is now."""
+        if name != self.run.stages[0]:
+            # what the stages before left of torch's random numbers differs by process, and in a run that goes on
+            seeded(self.run.seed, name)
         return STAGES[name](self.run, self.source, self.model, self.accelerator)
 
 
