@@ -19,6 +19,9 @@ def test_several_processes_give_the_loss_and_gradients_of_one(tmp_path, world):
     assert (one["world"], several["world"]) == (1, world)
     assert several["loss"] == pytest.approx(one["loss"], rel=1e-12)
     assert several["temperature"] == pytest.approx(one["temperature"], rel=1e-9)
+    # what no process has seen has no gradient, or the optimizer would decay it
+    assert several["gradients"].keys() == one["gradients"].keys()
+    assert not any(name.startswith("image") for name in one["gradients"])
     for name, gradient in one["gradients"].items():
         assert several["gradients"][name] == pytest.approx(gradient, rel=1e-9, abs=1e-12)
         assert any(gradient)

@@ -83,13 +83,22 @@ def gather(
 
 
 def sum_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
-    """Add up the gradients of all processes, in one message; a parameter without a gradient counts as zero."""
-    if world() == 1:
+    """Add up the gradients of all processes, in one message; a process without one adds nothing.
+
+    A parameter of which no process has a gradient keeps none, as with one process: with zeros an optimizer would go on
+    with momentum and decay.
+    """
+    if world() == 1 or not parameters:
         return
-    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    there = torch.tensor([p.grad is not None for p in parameters], dtype=torch.uint8, device=parameters[0].device)
+    dist.all_reduce(there, op=dist.ReduceOp.MAX)
+    moved = [p for p, flag in zip(parameters, there.tolist(), strict=True) if flag]
+    if not moved:
+        return
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in moved]
     flat = torch.cat([g.flatten() for g in gradients])
     dist.all_reduce(flat)
-    for p, g in zip(parameters, flat.split([g.numel() for g in gradients]), strict=True):
+    for p, g in zip(moved, flat.split([g.numel() for g in gradients]), strict=True):
         p.grad = g.view_as(p).clone()
 
 
