@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from comma_align.folder import seen
 from comma_align.loop import Loop, Place
 from comma_align.precision import Scaling
 from comma_align.source import drawn, open_source
+from comma_align.stage import Score
 from comma_data.sample import Sample
 from comma_data.split import in_label_order
 from comma_encoders import folder as model_folder
@@ -134,8 +136,6 @@ def test_a_run_ends_early_with_the_best_weights(data, tmp_path, monkeypatch):
     kept = {}
 
     def validate():
-        from comma_align.stage import Score
-
         value = next(values)
         kept[value] = {k: v.clone() for k, v in loop.stage.modules.state_dict().items()}
         return Score(value=value, figures={"validation": []}, note="")
@@ -147,6 +147,49 @@ def test_a_run_ends_early_with_the_best_weights(data, tmp_path, monkeypatch):
     assert len(checkpoints(tmp_path / "run" / "best" / "align")) == 1
     again = loop_of(run, data, tmp_path / "run")
     assert again.ended
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"stages": ("supervised",), "supervised": {"target": "length", "epochs": 5}},
+        {"stages": ("pretrain",), "pretrain": {"epochs": 5}},
+        {"epochs": 5},
+    ],
+    ids=["supervised", "pretrain", "align"],
+)
+def test_patience_is_ignored_where_validation_says_nothing(data, tmp_path, capsys, changes):
+    run = settings(data, validate_every=1, patience=2, augmentation={}, **changes)
+    job = train.prepare(run, data, tmp_path / "run")
+    job = replace(job, source=replace(job.source, validation=[]))
+    loop = Loop(job.stage(run.stages[0]), Place(run=run, out=tmp_path / "run", accelerator=job.accelerator))
+    state = loop.run()
+    assert (state.step, state.best, state.stale) == (len(loop.stage.steps), None, 0)
+    assert not checkpoints(loop.bests)
+    assert capsys.readouterr().err.count("patience is ignored, and the last weights stay: no ") == 1
+
+
+def test_of_two_scores_that_are_as_good_as_can_be_the_second_criterion_decides():
+    best = Score(value=1.0, figures={}, note="", most=1.0, tie=0.7)
+    assert best.better(None, 0.0)
+    assert best.better(1.0, 0.6)
+    assert not best.better(1.0, 0.7)
+    below = replace(best, value=0.9)
+    assert below.better(0.8, 0.9)
+    assert not below.better(0.9, 0.6)
+    assert not replace(best, value=None).better(None, 0.0)
+
+
+def test_recall_that_cannot_rise_any_more_does_not_end_a_run_that_still_learns(data, tmp_path, monkeypatch):
+    run = settings(data, epochs=12, validate_every=1, patience=2)
+    loop = loop_of(run, data, tmp_path / "run")
+    assert loop.stage.validate().value == 1.0  # the pools hold fewer than ten
+    ties = iter([0.5, 0.6, 0.7, 0.7, 0.65, 0.9])
+    monkeypatch.setattr("comma_align.stages.align.mean_reciprocal", lambda _: next(ties))
+    state = loop.run()
+    assert (state.best, state.tie, state.stale) == (1.0, 0.7, 2)
+    assert state.step == 5 * loop.stage.steps.per_epoch
+    assert checkpoints(loop.bests)[0].name == f"step-{3 * loop.stage.steps.per_epoch:08d}"
 
 
 def test_a_visit_may_leave_modalities_out_but_never_the_last_pair(data):

@@ -37,6 +37,8 @@ class State:
     """Training time so far."""
     best: float | None = None
     """Best score on the validation fold, where a stage can end early."""
+    tie: float = 0.0
+    """What decides between it and another one that is as good as can be."""
     stale: int = 0
     """Validations since then."""
     loss_scale: float = 0.0

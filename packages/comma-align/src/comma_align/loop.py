@@ -18,7 +18,7 @@ from comma_align.config import Run
 from comma_align.errors import DivergedError, Interrupted
 from comma_align.gather import any_process
 from comma_align.precision import Scaling
-from comma_align.progress import Advance, bar
+from comma_align.progress import Advance, bar, tell
 from comma_align.signals import asked_to_stop
 from comma_align.stage import Stage, Terms
 from comma_align.steps import Part
@@ -104,6 +104,7 @@ class Loop:
             self.state = checkpoint.load(begin, self.kept, stage.optimizer)
         self.scaling = Scaling(half=run.precision == "fp16", scale=self.state.loss_scale)
         self.note = ""
+        self._told = False
 
     @property
     def ended(self) -> bool:
@@ -194,19 +195,24 @@ class Loop:
             checkpoint.save(self.saved, self.state, self.kept, self.stage.optimizer)
 
     def _validate(self, entry: dict[str, Any]) -> None:
-        """Score the weights in the first process; all learn whether it was the best."""
-        better = False
+        """Score the weights in the first process; all learn whether it was the best, and whether it says anything."""
+        better = silent = False
         if self.place.chief:
             with self.average.in_place():
                 score = self.stage.validate()
             self._log({**entry, **score.figures})
             self.note = f"  {score.note}"
-            better = self.state.best is None or score.value > self.state.best
-            best = score.value if better else self.state.best
-            self.state = replace(self.state, best=best)
+            better, silent = score.better(self.state.best, self.state.tie), score.value is None
+            if better:
+                self.state = replace(self.state, best=score.value, tie=score.tie)
         if not self.place.run.patience:
             return
-        better = any_process(better, self.place.accelerator.device)
+        better, silent = (any_process(flag, self.place.accelerator.device) for flag in (better, silent))
+        if silent:
+            if not (self._told or self.place.quiet):
+                tell(f"{self.stage.name}: patience is ignored, and the last weights stay: {self.note.strip()}")
+            self._told = True
+            return
         self.state = replace(self.state, stale=0 if better else self.state.stale + 1)
         if better and self.place.chief:
             checkpoint.save(self.bests, self.state, self.kept, self.stage.optimizer, kept=1)

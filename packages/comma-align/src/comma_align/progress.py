@@ -50,3 +50,8 @@ def _plain(total: int) -> Advance:
             print(f"step {step}/{total}  {note}", file=sys.stderr, flush=True)
 
     return advance
+
+
+def tell(message: str) -> None:
+    """Say something that is no progress."""
+    print(message, file=sys.stderr, flush=True)

@@ -74,3 +74,8 @@ def as_json(rows: Sequence[Row]) -> list[dict[str, object]]:
 def mean_recall(rows: Sequence[Row], k: int) -> float:
     """Mean of recall at k over the rows, 0 where there is none."""
     return sum(row.recall.at[k] for row in rows) / max(1, len(rows))
+
+
+def mean_reciprocal(rows: Sequence[Row]) -> float:
+    """Mean of the mean reciprocal ranks of the rows, 0 where there is none."""
+    return sum(row.recall.mrr for row in rows) / max(1, len(rows))

@@ -1,5 +1,6 @@
 """What the loop needs of a stage."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +28,22 @@ class Terms:
 class Score:
     """How good a model is on the validation fold."""
 
-    value: float
-    """Larger is better; what a stage that can end early goes by."""
+    value: float | None
+    """Larger is better; what a stage that can end early goes by. None where validation says nothing."""
     figures: Mapping[str, Any]
     """For `metrics.jsonl`."""
     note: str
     """A word for the progress line."""
+    most: float = math.inf
+    """The largest value that can be."""
+    tie: float = 0.0
+    """What decides between two that have it."""
+
+    def better(self, best: float | None, tie: float) -> bool:
+        """Whether it beats the best so far, and that one's tie."""
+        if self.value is None:
+            return False
+        return best is None or self.value > best or (self.value == best >= self.most and self.tie > tie)
 
 
 class Stage(Protocol):

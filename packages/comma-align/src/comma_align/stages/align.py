@@ -22,7 +22,7 @@ from comma_align.gather import gather, gather_rows, rank, sum_gradients
 from comma_align.imputation import imputation
 from comma_align.objective import Alignment, Loss
 from comma_align.precision import autocast
-from comma_align.recall import as_json, mean_recall, rows_of
+from comma_align.recall import as_json, mean_recall, mean_reciprocal, rows_of
 from comma_align.source import Source, usable
 from comma_align.stage import Grow, Score, Terms, seeded
 from comma_align.steps import Part, Plan, Steps
@@ -156,7 +156,11 @@ class Align:
         rows = rows_of(embedded, self.validation)
         at1, at10 = (mean_recall(rows, k) for k in (1, 10))
         figures = {"validation": as_json(rows), "diagnostics": diagnose(embedded, self.run.pairs)}
-        return Score(value=at10, figures=figures, note=f"validation R@1 {at1:.2f} R@10 {at10:.2f}")
+        if not rows:
+            return Score(value=None, figures=figures, note="no direction has validation samples to tell apart")
+        note = f"validation R@1 {at1:.2f} R@10 {at10:.2f}"
+        # in a pool of ten everything is among the first ten
+        return Score(value=at10, figures=figures, note=note, most=1.0, tie=mean_reciprocal(rows))
 
 
 def _groups(parts: Sequence[Part], device: torch.device) -> dict[str, Tensor]:

@@ -121,6 +121,8 @@ class Pretrain:
                 for thing, loss in self.tasks[name](inputs, rng).items():
                     found.setdefault(f"{name} {thing}", []).append(loss.item())
         self.modules.train()
+        if not found:
+            return Score(value=None, figures={"validation": {}}, note="no validation sample has what is pre-trained")
         means = {name: sum(values) / len(values) for name, values in found.items()}
         note = "validation " + ", ".join(f"{name} {value:.3f}" for name, value in means.items())
         return Score(value=-sum(means.values()), figures={"validation": means}, note=note)

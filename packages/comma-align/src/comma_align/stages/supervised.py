@@ -89,7 +89,7 @@ class Supervised:
         """Mean absolute error or accuracy on the validation fold."""
         of = self.predictor.meaning
         if not self.validation:
-            return Score(value=0.0, figures={"validation": {}}, note="no validation sample has the target")
+            return Score(value=None, figures={"validation": {}}, note="no validation sample has the target")
         found = self.predictor.predict(self.validation)
         truth = np.array([sample.targets[of.target] for sample in self.validation])
         if of.kind == "classes":
