@@ -428,6 +428,15 @@ def test_the_first_weights_of_a_later_stage_do_not_depend_on_what_was_drawn_befo
     torch.testing.assert_close(found[1], found[0], rtol=0, atol=0, equal_nan=True)
 
 
+def test_a_part_of_which_chance_left_nothing_to_pretrain_is_passed_over(data, tmp_path):
+    run = settings(data, stages=("pretrain", "align"), modality_dropout=0.5, batch_size=2, edge_budget=1,
+                   pretrain={"epochs": 2, "modalities": ("text",)}, validate_every=10)  # fmt: skip
+    loop = loop_of(run, data, tmp_path / "run", "pretrain")
+    parts = [part for step in range(len(loop.stage.steps)) for part in loop.stage.steps[step]]
+    assert any(not part.batch.inputs for part in parts)
+    assert loop.run().step == len(loop.stage.steps)
+
+
 def test_what_has_no_task_cannot_be_pretrained(data, tmp_path):
     run = settings(data, stages=("pretrain", "align"), pretrain={"modalities": ("composition",)})
     with pytest.raises(EmptyError, match="composition has no task"):

@@ -286,6 +286,76 @@ def test_a_protocol_of_which_the_view_tells_nothing_is_not_validated_on(data, tm
     assert all(left)
 
 
+def as_written(data, out, which):
+    """The data set with texts as they were written in place of protocols, where `which` says so of its number."""
+    samples = [
+        replace(s, annotations={}) if "text" in s.fields and which(number) else s
+        for number, s in enumerate(ShardSet(data))
+    ]
+    write(samples, out, Description(name="written", build={}, inputs={}, counts={}, joined={}))
+    return out
+
+
+def test_a_text_that_no_view_tells_is_not_trained_on(data, tmp_path):
+    """A batch of such samples alone had no pair, and ended the run."""
+    some = as_written(data, tmp_path / "some", lambda number: number % 3)
+    run = settings(data, modalities=("structure", "text"), encoders={}, text_views=("operations",), batch_size=2,
+                   epochs=2, augmentation={}, validate_every=10)  # fmt: skip
+    source = open_source(some, run)
+    assert 0 < len(source.train) < len(open_source(data, run).train)
+    assert all("text" in drawn(s, run, epoch).sample.fields for s in source.train for epoch in range(3))
+    with pytest.raises(EmptyError, match=r"text_views: operations tell nothing of \d+ samples' texts"):
+        open_source(as_written(data, tmp_path / "all", lambda _: True), run)
+    loop = loop_of(run, some, tmp_path / "run")
+    assert loop.run().step == len(loop.stage.steps)
+
+
+def test_a_view_that_tells_nothing_of_a_sample_is_not_drawn_for_it(data, tmp_path):
+    run = settings(data, text_views=("operations", "precursors"), augmentation={})
+    sides = [
+        open_source(place, run) for place in (data, as_written(data, tmp_path / "some", lambda number: number % 2))
+    ]
+    for whole, part in zip(*(side.train for side in sides), strict=True):
+        visits = [[drawn(sample, run, epoch).sample.fields for epoch in range(8)] for sample in (whole, part)]
+        assert all("text" in fields for fields in visits[1])
+        if part.annotations:  # both views tell it: drawn as ever
+            np.testing.assert_equal(visits[1], visits[0])
+
+
+def reliable(data, out, which):
+    """The data set with values that came by `doi` where `which` says so of a sample's number."""
+    samples = [
+        replace(s, provenance={m: ({"joined_by": "doi"},) * len(values) for m, values in s.fields.items()})
+        if which(number)
+        else s
+        for number, s in enumerate(ShardSet(data))
+    ]
+    write(samples, out, Description(name="reliable", build={}, inputs={}, counts={}, joined={}))
+    return out
+
+
+def test_a_batch_without_a_pair_that_counts_is_passed_over(data, tmp_path):
+    run = settings(data, objective={"reliability": {"entry": 0.0}}, batch_size=2, epochs=3, validate_every=10,
+                   augmentation={})  # fmt: skip
+    loop = loop_of(run, reliable(data, tmp_path / "half", lambda number: number % 2), tmp_path / "run")
+    assert loop.run().step == len(loop.stage.steps)
+    entries = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    passed = [entry for entry in entries if "skipped" in entry]
+    assert 0 < len(passed) < len(entries)
+    assert all((entry["loss"], entry["gradient"], entry["terms"]) == (0, 0, {}) for entry in passed)
+    with pytest.raises(EmptyError, match="align: a whole epoch had nothing to learn from, the last on"):
+        loop_of(run, data, tmp_path / "none").run()
+
+
+def test_a_step_that_teaches_nothing_changes_no_weight(data, tmp_path):
+    loop = loop_of(settings(data), data, tmp_path / "run")
+    loop.step(loop.stage.steps[0], 0)  # with momentum from here on
+    before = {k: v.clone() for k, v in loop.kept.state_dict().items()}
+    loop.stage._reliability = lambda parts, _: {m: torch.zeros(len(r)) for m, r in parts[0].batch.rows.items()}
+    assert loop.step(loop.stage.steps[1], 1).finite
+    assert all(torch.equal(before[k], v) for k, v in loop.kept.state_dict().items())
+
+
 def test_worker_processes_change_nothing(data, tmp_path):
     run = settings(data, epochs=2)
     train.train(run, data, tmp_path / "a", quiet=True)

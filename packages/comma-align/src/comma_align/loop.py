@@ -15,7 +15,7 @@ from comma_align import checkpoint, folder, schedule
 from comma_align.average import Average
 from comma_align.checkpoint import State
 from comma_align.config import Run
-from comma_align.errors import DivergedError, Interrupted
+from comma_align.errors import DivergedError, EmptyError, Interrupted
 from comma_align.gather import any_process
 from comma_align.precision import Scaling
 from comma_align.progress import Advance, bar, tell
@@ -117,6 +117,7 @@ class Loop:
 
         Raises:
             DivergedError: too many steps in a row without a finite loss.
+            EmptyError: no step of an epoch had anything to learn from.
             Interrupted: the system asked to stop; a checkpoint is written.
         """
         if self.place.chief:
@@ -133,7 +134,7 @@ class Loop:
         return self.state
 
     def _steps(self, asked: Any, advance: Advance) -> None:
-        total, before, clock, bad = len(self.stage.steps), self.state.seconds, Clock(), 0
+        total, before, clock, bad, idle = len(self.stage.steps), self.state.seconds, Clock(), 0, 0
         loader = DataLoader(
             self.stage.steps,
             batch_size=None,
@@ -147,6 +148,11 @@ class Loop:
             bad = 0 if taken.finite or taken.excused else bad + 1
             if bad > self.place.run.bad_batches:
                 raise DivergedError(self._diverged(step, bad))
+            idle = 0 if taken.loss.terms else idle + 1
+            if idle >= self.stage.steps.per_epoch:
+                raise EmptyError(
+                    f"{self.stage.name}: a whole epoch had nothing to learn from, the last on {self._ids(step)}"
+                )
             clock.samples += len(self.stage.steps.turns(step))
             self.state = replace(
                 self.state, step=step + 1, seconds=before + clock.seconds, loss_scale=self.scaling.scale
@@ -184,7 +190,7 @@ class Loop:
         run, steps = self.place.run, self.stage.steps
         epoch, within = divmod(self.state.step, steps.per_epoch)
         entry = {"stage": self.stage.name, "step": self.state.step, "epoch": epoch}
-        bad = {} if taken.finite else {"skipped": steps.ids(step)}
+        bad = {} if taken.finite and taken.loss.terms else {"skipped": steps.ids(step)}
         figures = {"gradient": taken.gradient, **self.stage.figures()}
         self._log({**entry, "seconds": round(self.state.seconds, 3), "loss": taken.loss.total,
                    "terms": taken.loss.terms, **figures, **bad})  # fmt: skip
@@ -227,5 +233,8 @@ class Loop:
             self.place.accelerator.log(named, step=entry["step"])
 
     def _diverged(self, step: int, bad: int) -> str:
-        ids = ", ".join(self.stage.steps.ids(step))
+        ids = self._ids(step)
         return f"{bad} steps in a row without a finite loss, the last (step {step}) on {ids}; lower the learning rates"
+
+    def _ids(self, step: int) -> str:
+        return ", ".join(self.stage.steps.ids(step))

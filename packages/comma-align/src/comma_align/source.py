@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from comma_data.classes import class_of
-from comma_data.protocol import told, told_places, with_view
+from comma_data.protocol import keep_values, told, told_places, with_view
 from comma_data.sample import Sample
 from comma_data.shards import ShardSet
 from comma_data.split import Removed, Split, group_hash, group_of, without_leaks
@@ -62,18 +62,21 @@ def open_source(data: Path, run: Run) -> Source:
     wanted = frozenset(run.modalities).union(*(class_of(name).needs for name in run.without))
     read = (shards.read(i, modalities=wanted) for i in ours)
     cleaned = [without_leaks(sample, held_out) for sample in read if not left_out(sample, run)]
+    heard = [_without_silent(sample, run) for sample, _ in cleaned]
     test = frozenset(h for row, p in zip(shards.rows, part, strict=True) if p == "test" for h in row.origins)
     read = (shards.read(i, modalities=wanted) for i, p in enumerate(part) if p == "validation")
     chosen_on = (without_leaks(sample, test)[0] for sample in read if not left_out(sample, run))
     validation = [with_view(sample, run.text_views[0]) for sample in chosen_on]  # without what tells nothing
     useful = usable(run)
     alone = "pretrain" in run.stages  # which needs no pair
-    train = [s for s, _ in cleaned if useful(s) or (alone and any(s.fields.get(m) for m in run.modalities))]
+    train = [s for s in heard if useful(s) or (alone and any(s.fields.get(m) for m in run.modalities))]
     if not any(map(useful, train)):
         found = sorted({m for row in shards.rows for m in row.modalities})
         asked = f"a pair of {', '.join(map(label, run.pairs))}" if run.pairs else f"one of {', '.join(run.modalities)}"
         beside = f", once {', '.join(run.without)} are left out" if run.without else ""
-        raise EmptyError(f"{data}: no training sample has {asked}{beside}; the data set has {', '.join(found)}")
+        silent = sum("text" in s.fields for s, _ in cleaned) - sum("text" in s.fields for s in heard)
+        views = f"; text_views: {', '.join(run.text_views)} tell nothing of {silent} samples' texts" if silent else ""
+        raise EmptyError(f"{data}: no training sample has {asked}{beside}; the data set has {', '.join(found)}{views}")
     _check_variations(run)
     return Source(
         manifest=shards.manifest,
@@ -82,6 +85,16 @@ def open_source(data: Path, run: Run) -> Source:
         validation=[sample for sample in validation if useful(sample)],
         removed=sum((removed for _, removed in cleaned), Removed()),
     )
+
+
+def _without_silent(sample: Sample, run: Run) -> Sample:
+    """The sample without the texts of which none of the run's views tells anything: no visit could show them."""
+    count, telling = len(sample.fields.get("text", ())), set[int]()
+    for view in run.text_views:
+        if len(telling) == count:
+            return sample
+        telling.update(told_places(sample, view))
+    return sample if len(telling) == count else keep_values(sample, "text", sorted(telling))
 
 
 def _check_variations(run: Run) -> None:
@@ -119,7 +132,7 @@ def _kept(places: Mapping[str, Sequence[int]], run: Run, rng: Rng) -> list[str]:
 
 
 def drawn(sample: Sample, run: Run, epoch: int, turn: int = 0) -> Drawn:
-    """The sample as one visit sees it: one text view, one value a modality, varied.
+    """The sample as one visit sees it: one text view that tells something, one value a modality, varied.
 
     Decided by seed, epoch and id, and by which visit of the epoch it is, from 0.
 
@@ -130,6 +143,11 @@ def drawn(sample: Sample, run: Run, epoch: int, turn: int = 0) -> Drawn:
     places: dict[str, Sequence[int]] = {name: range(len(sample.fields.get(name, ()))) for name in run.modalities}
     if places.get("text"):
         places["text"] = told_places(sample, view)
+        if not places["text"]:
+            # drawn again only here, so that other samples keep their draws
+            telling = [(other, found) for other in run.text_views if (found := told_places(sample, other))]
+            if telling:
+                view, places["text"] = telling[int(rng.integers(len(telling)))]
     fields: dict[str, tuple[Any, ...]] = {}
     joined_by = {}
     for name in _kept(places, run, rng):

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from comma_align import folder, schedule
 from comma_align.config import Run
 from comma_align.diagnostics import diagnose
-from comma_align.errors import DivergedError
+from comma_align.errors import DivergedError, EmptyError
 from comma_align.gather import gather, gather_rows, rank, sum_gradients
 from comma_align.imputation import imputation
 from comma_align.objective import Alignment, Loss
@@ -114,7 +114,10 @@ class Align:
         names = self.run.modalities
         everyone = gather(mine, names, sum(part.samples for part in parts), like)
         groups = _groups(parts, device)
-        loss: Loss = self.objective(everyone, groups, self._reliability(parts, step))
+        try:
+            loss: Loss = self.objective(everyone, groups, self._reliability(parts, step))
+        except EmptyError:  # such a batch teaches nothing, and the next one may
+            loss = Loss(total=torch.zeros((), device=device), terms={})
         if self.model.imputer is None:
             return loss
         seeded(self.run.seed, "imputer", step)

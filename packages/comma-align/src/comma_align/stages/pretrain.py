@@ -85,7 +85,8 @@ class Pretrain:
                 weight = _values(part, name.split()[0]) / counts[name.split()[0]]
                 losses[name] = weight * found
                 terms[name] = terms.get(name, 0.0) + losses[name].item()
-            grow(torch.stack(list(losses.values())).sum()).backward()
+            if losses:  # chance can leave out of all samples what is pre-trained
+                grow(torch.stack(list(losses.values())).sum()).backward()
         sum_gradients([*self.modules.parameters()])
         # the names of the terms depend on what a process has, the names of the modalities do not
         sums = {name: total(sum(v for t, v in terms.items() if t.split()[0] == name), device) for name in self.tasks}
