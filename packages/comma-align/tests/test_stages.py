@@ -287,6 +287,32 @@ def test_half_precision_halves_its_scale_when_a_gradient_overflows():
     assert not Scaling(half=False).learn(finite=False)
 
 
+def test_a_run_in_half_precision_that_goes_on_raises_its_scale_at_the_same_step(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("comma_align.precision.GROWS_AFTER", 4)
+    monkeypatch.setattr("comma_align.precision.FIRST", 64.0)
+    run = settings(data, precision="fp16", epochs=6, validate_every=10)
+    train.train(run, data, tmp_path / "whole", quiet=True)
+    loop = loop_of(run, data, tmp_path / "cut")
+    with pytest.raises(ZeroDivisionError):
+        _stop_after(loop, 3)
+    train.train(run, data, tmp_path / "cut", quiet=True)
+    ends = [checkpoints(tmp_path / out / "checkpoints" / "align")[-1] for out in ("whole", "cut")]
+    whole, cut = (json.loads((end / "state.json").read_text()) for end in ends)
+    assert whole["step"] > 4
+    assert (cut["loss_scale"], cut["good"]) == (whole["loss_scale"], whole["good"]) == (128.0, whole["step"])
+    assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
+
+
+def test_a_checkpoint_from_before_good_steps_were_counted_is_read(data, tmp_path):
+    run = settings(data, precision="fp16", epochs=2)
+    train.train(run, data, tmp_path / "run", quiet=True)
+    path = checkpoints(tmp_path / "run" / "checkpoints" / "align")[-1] / "state.json"
+    said = json.loads(path.read_text())
+    path.write_text(json.dumps({key: value for key, value in said.items() if key not in {"good", "tie"}}))
+    state = loop_of(run, data, tmp_path / "run").state
+    assert (state.step, state.good, state.tie) == (said["step"], 0, 0.0)
+
+
 def test_a_start_gives_the_first_weights(data, tmp_path):
     train.train(settings(data, epochs=2), data, tmp_path / "first", quiet=True)
     run = settings(data, epochs=2, start=str(tmp_path / "first"))

@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from comma_align import checkpoint, train
+from comma_align import checkpoint, folder, train
+from comma_align.dry import dry_run
 from comma_align.errors import DivergedError, EmptyError, RunError
 from comma_align.loop import Loop, Place
 from comma_align.source import drawn, open_source
@@ -112,6 +113,46 @@ def test_a_full_folder_that_is_no_run_is_left_alone(data, tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(RunError, match="other things"):
         train.train(settings(data), data, tmp_path, quiet=True)
+
+
+@pytest.mark.parametrize("resume", ["auto", "never"])
+def test_a_kill_while_the_folder_is_made_leaves_one_that_can_be_begun(data, tmp_path, monkeypatch, resume):
+    run, out = settings(data, epochs=1), tmp_path / "run"
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(folder, "dump_toml", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(run, data, out, quiet=True)
+    monkeypatch.undo()
+    (out / "config.toml.123.part").write_text("half a conf")
+    assert (out / "manifest.json").exists()
+    dry_run(run, data, out)
+    train.train(run, data, out, resume=resume, quiet=True)
+    assert not list(out.glob("*.part"))
+    assert (out / "model").is_dir()
+    (out / "config.toml").rename(out / "thesis.toml")
+    with pytest.raises(RunError, match="other things"):
+        train.train(run, data, out, quiet=True)
+
+
+def test_half_a_line_of_the_metrics_is_dropped_wherever_it_ends(data, tmp_path, monkeypatch):
+    run, out = settings(data, epochs=2), tmp_path / "run"
+    train.train(run, data, out, quiet=True)
+    before = (out / "metrics.jsonl").read_text()
+    with (out / "metrics.jsonl").open("a") as file:
+        file.write('{"stage": "align", "step": 5, "terms": {"structure-text": 1.0}')
+    train.train(run, data, out, quiet=True)
+    assert (out / "metrics.jsonl").read_text() == before
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", killed)
+    with pytest.raises(KeyboardInterrupt):
+        folder.cut_metrics(out, "align", 1)
+    assert (out / "metrics.jsonl").read_text() == before
 
 
 JOB = """

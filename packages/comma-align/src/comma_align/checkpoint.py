@@ -43,6 +43,8 @@ class State:
     """Validations since then."""
     loss_scale: float = 0.0
     """What losses are multiplied with in half precision; 0 otherwise."""
+    good: int = 0
+    """Good steps since that was too large."""
 
 
 def _moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 from comma_data.configfile import dump_toml, load
-from comma_data.storage import complete_file
+from comma_data.storage import PART, complete_file
 from comma_encoders.errors import EncoderError
 from comma_encoders.folder import read_manifest
 from comma_encoders.model import AlignedModel
@@ -93,8 +93,13 @@ def parameters(model: AlignedModel) -> int:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file that people can read; a kill leaves the old one or the new one."""
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a text file; a kill leaves the old one or the new one."""
     with complete_file(path) as file:
-        file.write((json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+        file.write(content.encode())
 
 
 def open_run(out: Path, run: Run, resume: str, facts: Mapping[str, Any]) -> None:
@@ -115,12 +120,24 @@ def open_run(out: Path, run: Run, resume: str, facts: Mapping[str, Any]) -> None
         _same(load(Run, out / CONFIG), run, out)
         _same_data(out, facts)
         return
-    if out.exists() and any(out.iterdir()):
-        raise RunError(f"{out} holds other things than a run; give another --out")
+    check_free(out)
     out.mkdir(parents=True, exist_ok=True)
+    for part in out.iterdir():
+        part.unlink()  # what a kill left of these two
     write_json(out / MANIFEST, facts)
     # last: a folder with a config is a run
-    (out / CONFIG).write_text(dump_toml(run), encoding="utf-8")
+    write_text(out / CONFIG, dump_toml(run))
+
+
+def check_free(out: Path) -> None:
+    """Refuse a folder without a config that holds more than a kill leaves of a run that was not begun yet.
+
+    Raises:
+        RunError: it does.
+    """
+    begun = [f"{name}.*{PART}" for name in (MANIFEST, CONFIG)]
+    if out.exists() and not all(any(path.match(like) for like in (MANIFEST, *begun)) for path in out.iterdir()):
+        raise RunError(f"{out} holds other things than a run; give another --out")
 
 
 def _same_data(out: Path, facts: Mapping[str, Any]) -> None:
@@ -154,9 +171,17 @@ def cut_metrics(out: Path, stage: str, step: int) -> None:
     """Drop metrics of a stage's steps after the checkpoint from which training goes on: they come again."""
     path = out / METRICS
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    whole = [line for line in lines if line.endswith("}")]  # a kill can leave half a line
-    kept = [line for line in whole if (entry := json.loads(line))["stage"] != stage or entry["step"] <= step]
-    path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+    kept = [line for line in lines if (of := _entry(line)) and (of["stage"] != stage or of["step"] <= step)]
+    write_text(path, "".join(f"{line}\n" for line in kept))
+
+
+def _entry(line: str) -> Mapping[str, Any] | None:
+    """What a line of the metrics says; None for the half line that a kill can leave."""
+    try:
+        entry: Mapping[str, Any] = json.loads(line)
+    except ValueError:
+        return None
+    return entry
 
 
 def log(out: Path, entry: Mapping[str, Any]) -> None:

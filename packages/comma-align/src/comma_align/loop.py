@@ -102,7 +102,7 @@ class Loop:
         self.state = checkpoint.newest(self.saved, self.kept, stage.optimizer)
         if begin is not None and not checkpoint.checkpoints(self.saved):
             self.state = checkpoint.load(begin, self.kept, stage.optimizer)
-        self.scaling = Scaling(half=run.precision == "fp16", scale=self.state.loss_scale)
+        self.scaling = Scaling(half=run.precision == "fp16", scale=self.state.loss_scale, good=self.state.good)
         self.note = ""
         self._told = False
 
@@ -127,6 +127,7 @@ class Loop:
             with asked_to_stop() as asked, bar(total, self.state.step, quiet=self.place.quiet) as advance:
                 self._steps(asked, advance)
         self.average.settle()
+        self.place.accelerator.wait_for_everyone()  # the first process may still be writing its best
         best = checkpoint.checkpoints(self.bests)
         if self.place.run.patience and best:
             checkpoint.load(best[-1], self.kept, self.stage.optimizer)
@@ -155,7 +156,8 @@ class Loop:
                 )
             clock.samples += len(self.stage.steps.turns(step))
             self.state = replace(
-                self.state, step=step + 1, seconds=before + clock.seconds, loss_scale=self.scaling.scale
+                self.state, step=step + 1, seconds=before + clock.seconds, loss_scale=self.scaling.scale,
+                good=self.scaling.good,
             )  # fmt: skip
             stopping = any_process(asked(), device)
             self._after(taken, step, stopping=stopping)

@@ -19,14 +19,14 @@ class Scaling:
     """The scale of losses in fp16; in fp32 and bf16, which need none, everything passes as it is.
 
     A gradient that overflows halves the scale and skips the step; a long row of good steps doubles it (Micikevicius et
-    al. 2018, arXiv:1710.03740, section 3.2). A plain number, so that a checkpoint can keep it and a resumed run go on
-    with it.
+    al. 2018, arXiv:1710.03740, section 3.2). Two plain numbers, so that a checkpoint can keep them and a resumed run go
+    on with them.
     """
 
-    def __init__(self, *, half: bool, scale: float = 0.0) -> None:
+    def __init__(self, *, half: bool, scale: float = 0.0, good: int = 0) -> None:
         self.half = half
         self.scale = (scale or FIRST) if half else 0.0
-        self._good = 0
+        self.good = good
 
     def grow(self, loss: Tensor) -> Tensor:
         """The loss before its backward pass."""
@@ -45,11 +45,11 @@ class Scaling:
         if not self.half:
             return False
         if finite:
-            self._good += 1
-            if self._good % GROWS_AFTER == 0:
+            self.good += 1
+            if self.good % GROWS_AFTER == 0:
                 self.scale *= 2
             return False
-        self._good = 0
+        self.good = 0
         too_large = self.scale > LEAST
         self.scale = max(LEAST, self.scale / 2)
         return too_large
