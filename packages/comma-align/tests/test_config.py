@@ -36,6 +36,11 @@ BAD = {
     "variations of what the run lacks": (GOOD + '[variations]\nxrd = ["erase"]\n', r"line 4.*'xrd' is not among"),
     "visits of what the run lacks": (GOOD + "[visits]\nxrd = 2\n", r"line 4.*'xrd' is not among"),
     "no visit": (GOOD + "[visits]\ntext = 0\n", r"line 5.*greater than or equal to 1"),
+    "augmentation of no modality": (
+        GOOD + "[augmentation]\nstrcture = 1.0\n",
+        r"line 4.*known are .*structure.*Did you mean 'structure'",
+    ),
+    "no text view": (GOOD + "text_views = []\n", r"line 4.*at least one of precursors, amounts, masked, operations"),
     "negative": (GOOD + "epochs = -1\n", r"line 4.*greater than or equal to 1"),
     "wrong type": (GOOD + 'epochs = "many"\n', r"line 4.*epochs"),
     "fold 5": (GOOD + "test_fold = 5\n", r"line 4.*test_fold"),
@@ -68,6 +73,11 @@ def test_settings_on_the_command_line_replace_the_file(tmp_path):
     path.write_text(GOOD)
     run = load(Run, path, settings=["optimizer.head_lr=2e-3", "encoders.text.width=32", "name=other"])
     assert (run.optimizer.head_lr, run.encoders["text"].width, run.name) == (2e-3, 32, "other")
+
+
+def test_a_run_of_fewer_modalities_keeps_the_augmentation_of_the_others():
+    run = load(Run, CONFIGS / "demo.toml", settings=['modalities=["structure", "image"]', "encoders={}"])
+    assert set(run.augmentation) > set(run.modalities)
 
 
 @pytest.mark.parametrize("kind", [Run, Optimizer, Objective, HardNegatives, Pretrain, Supervised])

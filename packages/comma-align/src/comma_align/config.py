@@ -6,6 +6,7 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
+from comma_data.protocol import VIEWS
 from comma_encoders.errors import UsageError
 from comma_encoders.modality import get
 from pydantic import (
@@ -39,6 +40,18 @@ def _encoder_config(modality: str, settings: Any) -> Any:
         near = difflib.get_close_matches(key, known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near and key not in known else ""
         raise ValueError(f"{modality}.{key}: {fault['msg']}{hint}; valid: {', '.join(known)}") from error
+
+
+def _check_modality(name: str) -> None:
+    """Refuse what is no modality.
+
+    Raises:
+        ValueError: with those that there are, and the nearest.
+    """
+    try:
+        get(name)
+    except UsageError as error:
+        raise ValueError(str(error)) from error
 
 
 class Section(BaseModel):
@@ -199,10 +212,7 @@ class Run(Section):
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
-            try:
-                get(name)
-            except UsageError as error:
-                raise ValueError(str(error)) from error
+            _check_modality(name)
         if not value or len(set(value)) < len(value):
             raise ValueError("give at least one modality, each once")
         return tuple(sorted(value))
@@ -236,6 +246,21 @@ class Run(Section):
             for name in value.pair_weights:
                 if name not in known:
                     raise ValueError(f"pair_weights: {name!r} is no pair; there are {', '.join(known)}")
+        return value
+
+    @field_validator("text_views")
+    @classmethod
+    def _some_view(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError(f"give at least one of {', '.join(VIEWS)}")
+        return value
+
+    @field_validator("augmentation")
+    @classmethod
+    def _are_modalities(cls, value: Mapping[str, float]) -> Mapping[str, float]:
+        """One that the run lacks is no fault: a run of fewer modalities keeps what its file says of the others."""
+        for name in value:
+            _check_modality(name)
         return value
 
     @field_validator("variations", "visits", "pretrain")
