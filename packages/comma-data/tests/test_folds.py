@@ -73,3 +73,12 @@ def test_by_the_users_groups(samples, tmp_path):
         regrouped(samples, split, root=tmp_path)
     with pytest.raises(ConfigError, match="columns id and group"):
         regrouped(samples, split, root=tmp_path / "nowhere")
+
+
+def test_white_space_in_a_table_of_groups_breaks_no_group_apart(samples, tmp_path):
+    (tmp_path / "groups.csv").write_text(
+        " id, group \n" + "".join(f" {s.id}{' ' * (i % 2)},{' ' * (i % 3)}melt 1 \n" for i, s in enumerate(samples))
+    )
+    found = regrouped(samples, SplitBy(by="groups", table="groups.csv"), root=tmp_path)
+    assert {group_of(s) for s in found} == {"melt 1"}
+    assert len({s.groups["fold"] for s in found}) == 1

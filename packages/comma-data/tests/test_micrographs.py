@@ -115,10 +115,20 @@ def test_the_table_goes_before_names_and_tags(tmp_path):
     assert second.provenance["nm_per_pixel_from"] == "option"
 
 
+def test_white_space_and_missing_values_in_a_table_make_no_class(tmp_path):
+    table = "file, label ,stage, index, formula\na.png,cat , cold,1,InF \n b.png ,cat,cold,nan,\nc.png,nan,NaN,,\n"
+    path = folder(tmp_path / "set", {f"{name}.png": noise() for name in "abc"} | {"t.csv": table.encode()})
+    first, second, third = records(path, table="t.csv")
+    assert dict(first.targets) == dict(second.targets) == {"label": "cat", "stage": "cold"}
+    assert first.formula == "InF"
+    assert dict(third.targets) == {}
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
         ("name,label\na,b\n", "file and id"),
+        ("file,dose, dose\na,1,2\n", "columns of one name"),
         ("file,label\na,b\na,c\n", "line 3"),
         ("file,label\na,b,c\n", "line 2"),
         ("file,nm_per_pixel\na,-1\n", "above 0"),

@@ -20,7 +20,8 @@ def read_labels(data: bytes, name: str) -> dict[str, Known]:
     """Image -> its row. Columns without a meaning of their own are targets: numbers, or else classes.
 
     Columns with a meaning: `file` or `id`, `label`, `formula`, `frame`, `index`, `entry`, `nm_per_pixel`. An empty cell
-    says nothing.
+    says nothing, and neither does `nan`, as tables of missing values have it. White space around names of columns and
+    cells is none of theirs.
 
     Args:
         data: CSV in UTF-8 with a header.
@@ -30,7 +31,7 @@ def read_labels(data: bytes, name: str) -> dict[str, Known]:
         DataError: No such table can be made of it.
     """
     try:
-        rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), restkey="", strict=True))
+        rows = _rows(data.decode("utf-8-sig"), name)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{name}: no CSV table in UTF-8 ({error})") from error
     column = next((c for c in FILE_COLUMNS if rows and c in rows[0]), None)
@@ -43,6 +44,16 @@ def read_labels(data: bytes, name: str) -> dict[str, Known]:
             raise DataError(f"{name}, line {number}: an empty or repeated {column}, or cells unlike the header")
         known[image] = _known(row, f"{name}, line {number}")
     return known
+
+
+def _rows(text: str, name: str) -> list[dict[str, str]]:
+    """Cells by column; a row of too many has them under an empty name, one of too few has None."""
+    table = csv.DictReader(io.StringIO(text, newline=""), restkey="", strict=True)
+    columns = table.fieldnames or []
+    stripped = table.fieldnames = [column.strip() for column in columns]
+    if len(set(stripped)) < len(set(columns)):
+        raise DataError(f"{name}: columns of one name, {', '.join(stripped)}; give each its own")
+    return [{column: cell.strip() if isinstance(cell, str) else cell for column, cell in row.items()} for row in table]
 
 
 @dataclass(kw_only=True)
@@ -93,21 +104,25 @@ def _known(row: Mapping[str, str], where: str) -> Known:
         raise DataError(f"{where}: index and nm_per_pixel have to be numbers, the latter above 0")
     targets = {name: _number(value) for name, value in row.items() if name not in _OWN}
     return Known(
-        label=row.get("label") or None,
-        formula=row.get("formula") or None,
-        frame=row.get("frame") or None,
+        label=_word(row.get("label", "")),
+        formula=_word(row.get("formula", "")),
+        frame=_word(row.get("frame", "")),
         index=None if index is None else int(index),
-        entry=row.get("entry") or None,
+        entry=_word(row.get("entry", "")),
         nm_per_pixel=scale,
         targets={name: value for name, value in targets.items() if value is not None},
     )
 
 
+def _word(cell: str) -> str | None:
+    """The text as it is written; None where the cell says nothing."""
+    return cell if cell and cell.casefold() != "nan" else None
+
+
 def _number(cell: str) -> float | str | None:
-    """A finite number, else the text; None where the cell is empty."""
-    text = cell.strip()
+    """A finite number, else the text; None where the cell says nothing."""
     try:
-        number = float(text)
+        number = float(cell)
     except ValueError:
-        return text or None
-    return number if isfinite(number) else text
+        return _word(cell)
+    return number if isfinite(number) else _word(cell)
