@@ -124,6 +124,12 @@ def test_a_recipe_becomes_a_protocol(tmp_path):
     assert "BaTiO3" not in record.provenance["paragraph"]
 
 
+def test_a_doi_and_a_method_that_are_null_are_not_told(tmp_path):
+    first, second = outcome(tmp_path, recipe(doi=None), recipe(doi=None, synthesis_type=None, paragraph_string=None))
+    assert first.provenance["doi"] == second.provenance["doi"] == second.provenance["paragraph"] == ""
+    assert second.value.method == "solid-state"
+
+
 @pytest.mark.parametrize(
     ("changed", "code"),
     [

@@ -132,7 +132,7 @@ def _record(key: str, recipe: Mapping[str, Any], method: str) -> Record | Refusa
         precursors=tuple(dict.fromkeys(clean(p["material_formula"]) for p in recipe["precursors"])),
         operations=operations,
         amounts=_amounts(recipe.get("reaction") or {}),
-        method=recipe.get("synthesis_type", method),
+        method=recipe.get("synthesis_type") or method,
     )
     excerpt = str(recipe.get("paragraph_string") or "")
     return Record(
@@ -144,7 +144,7 @@ def _record(key: str, recipe: Mapping[str, Any], method: str) -> Record | Refusa
         provenance={
             "origin": "text-mined",
             "recipe": key,
-            "doi": str(recipe["doi"]),
+            "doi": str(recipe["doi"] or ""),  # of null: recipes without a DOI must not share one
             "paragraph": hashlib.sha256(excerpt.encode()).hexdigest()[:16] if excerpt else "",
         },
     )
