@@ -117,6 +117,10 @@ def test_jpeg_inside_tiff():
         (lambda p: tiff(p, imagej=True, resolution=(1 / NM, 1 / NM), metadata={"unit": "nm"}), NM),
         (lambda p: tiff(p, imagej=True, resolution=(1e3 / NM, 1e3 / NM), metadata={"unit": "um"}), NM),
         (lambda p: tiff(p, imagej=True, resolution=(10, 10), metadata={"unit": "pixel"}), None),
+        (lambda p: tiff(p, imagej=True, resolution=(300, 300), metadata={"unit": "inch"}), None),
+        (lambda p: tiff(p, imagej=True, resolution=(118, 118), metadata={"unit": "cm"}), None),
+        (lambda p: tiff(p, imagej=True, resolution=(1e7 / NM, 1e7 / NM), metadata={"unit": "cm"}), NM),
+        (lambda p: tiff(p, imagej=True, resolution=(0.5, 0.5), metadata={"unit": "um"}), 2000.0),
         (
             lambda p: tiff(
                 p,
@@ -169,6 +173,10 @@ def test_jpeg_inside_tiff():
         "imagej-nm",
         "imagej-um",
         "imagej-pixel",
+        "imagej-dpi",
+        "imagej-dots-per-cm",
+        "imagej-cm",
+        "imagej-coarse-um",
         "ome",
         "ome-oblong",
         "fei",

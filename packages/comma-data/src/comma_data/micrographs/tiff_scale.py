@@ -17,13 +17,14 @@ _OME = re.compile(r"<(?:\w+:)?Pixels\b[^>]*>")
 _PHYSICAL = re.compile(r"\bPhysicalSize([XY])(Unit)?\s*=\s*[\"']([^\"']*)[\"']")
 _ZEISS = ("ap_image_pixel_size", "ap_pixel_size")
 _RESOLUTION_UNITS = {2: "inch", 3: "cm"}
+_PRINT_UNITS = ("inch", "in", "cm")
 
 
 def scale(tiff: TiffFile, page: TiffPage) -> float | None:
     """Nanometres per pixel, None where no tag says it.
 
-    The plain resolution tags count only where they are finer than any printer's, since most programs write 72 or 300
-    dots per inch into whatever they save.
+    Resolutions per inch or cm, plain or of ImageJ, count only where they are finer than any printer's, since most
+    programs write 72 or 300 dots per inch into whatever they save, and ImageJ takes these over.
     """
     found = (reader(tiff, page) for reader in _READERS)
     return next((nm for nm in found if nm is not None), None)
@@ -56,7 +57,8 @@ def _gatan(_tiff: TiffFile, page: TiffPage) -> float | None:
 def _imagej(tiff: TiffFile, page: TiffPage) -> float | None:
     unit = str((tiff.imagej_metadata or {}).get("unit", ""))
     x, y = (_pixel(page, name) for name in ("XResolution", "YResolution"))
-    return square(to_nm(x, unit), to_nm(y, unit))
+    nm = square(to_nm(x, unit), to_nm(y, unit))
+    return _finer_than_print(nm) if unit.strip().lower() in _PRINT_UNITS else nm
 
 
 def _ome(tiff: TiffFile, _page: TiffPage) -> float | None:
@@ -71,8 +73,7 @@ def _ome(tiff: TiffFile, _page: TiffPage) -> float | None:
 def _resolution(_tiff: TiffFile, page: TiffPage) -> float | None:
     unit = next((name for number, name in _RESOLUTION_UNITS.items() if number == _tag(page, 296)), "")
     x, y = (to_nm(_pixel(page, name), unit) for name in ("XResolution", "YResolution"))
-    nm = square(x, y)
-    return nm if nm is not None and nm < FINEST_PRINT else None
+    return _finer_than_print(square(x, y))
 
 
 _READERS: tuple[Callable[[TiffFile, TiffPage], float | None], ...] = (
@@ -84,6 +85,10 @@ _READERS: tuple[Callable[[TiffFile, TiffPage], float | None], ...] = (
     _ome,
     _resolution,
 )
+
+
+def _finer_than_print(nm: float | None) -> float | None:
+    return nm if nm is not None and nm < FINEST_PRINT else None
 
 
 def _tag(page: TiffPage, tag: int | str) -> object:
