@@ -3,6 +3,7 @@
 import functools
 import pickle
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -123,6 +124,18 @@ def test_a_stream_asks_once_for_many_samples(served):
     asked.clear()
     assert len(list(data.stream(modalities={"text"}))) == 25
     assert len(asked) == 3
+
+
+def test_threads_read_from_one_data_set_at_once(served, monkeypatch):
+    address, folder, _, asked = served
+    monkeypatch.setattr(reader, "TRIES", 1)  # another try would hide that threads disturb each other
+    here, there = ShardSet(folder), ShardSet(address)
+    expected = [encode(sample) for sample in here]
+    asked.clear()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda i: encode(there[i % 25]), range(400)))
+    assert found == expected * 16
+    assert len(asked) == 400
 
 
 @pytest.mark.parametrize("fault", [busy, cut])

@@ -102,11 +102,12 @@ class Folder:
 
 
 class Server:
-    """Files below an address; one connection is kept, and a request that fails in passing is made again."""
+    """Files below an address; connections are kept, and a request that fails in passing is made again."""
 
     def __init__(self, address: SplitResult) -> None:
         self.address = address
-        self._connection: http.client.HTTPConnection | None = None
+        self._idle: list[http.client.HTTPConnection] = []
+        """Open connections that no thread uses; one that reads takes its own out."""
         self._owner = os.getpid()
 
     def __reduce__(self) -> tuple[type["Server"], tuple[SplitResult]]:
@@ -125,13 +126,22 @@ class Server:
                 return self._request(name, offset, size)
             except (OSError, http.client.HTTPException, _PassingError) as error:
                 reason = str(error) or type(error).__name__
-                self._close()
+                self._close()  # what waited as long may be as stale
         raise StorageError(f"{self._url(name)}: no answer after {TRIES} tries ({reason}); try again later")
 
     def _request(self, name: str, offset: int, size: int | None) -> bytes:
+        connection = self._taken()
+        try:
+            data = self._answer(connection, name, offset, size)
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        return data
+
+    def _answer(self, connection: http.client.HTTPConnection, name: str, offset: int, size: int | None) -> bytes:
         last = "" if size is None else str(offset + size - 1)
         headers = {"Range": f"bytes={offset}-{last}", "Accept-Encoding": "identity"}
-        connection = self._connected()
         connection.request("GET", self._path(name), headers=headers)
         answer = connection.getresponse()
         if answer.status == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -148,35 +158,40 @@ class Server:
         return _within_time(answer, length)
 
     def _refuse(self, name: str, answer: http.client.HTTPResponse) -> None:
-        self._close()
         if answer.status == http.client.TOO_MANY_REQUESTS or answer.status >= http.client.INTERNAL_SERVER_ERROR:
             raise _PassingError(f"status {answer.status}")
         kind = MissingFileError if answer.status == http.client.NOT_FOUND else ShardError
         raise kind(f"{self._url(name)}: the server answers {answer.status} {answer.reason}")
 
-    def _connected(self) -> http.client.HTTPConnection:
+    def _taken(self) -> http.client.HTTPConnection:
+        """A connection for this thread alone."""
         if self._owner != os.getpid():  # of the process that this one was forked from
-            self._connection, self._owner = None, os.getpid()
-        if self._connection is None:
+            self._idle, self._owner = [], os.getpid()
+        try:
+            return self._idle.pop()
+        except IndexError:
             kind = http.client.HTTPSConnection if self.address.scheme == "https" else http.client.HTTPConnection
-            self._connection = kind(self.address.hostname or "", self.address.port, timeout=TIMEOUT)
-        return self._connection
+            return kind(self.address.hostname or "", self.address.port, timeout=TIMEOUT)
 
     def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Close what is idle."""
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:  # another thread has taken the last one
+                return
+            connection.close()
 
     def __enter__(self) -> Self:
-        """Keep the connection for the block."""
+        """Keep the connections for the block."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the connection."""
+        """Close the connections."""
         self._close()
 
     def __del__(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
         self._close()
 
     def _path(self, name: str) -> str:
