@@ -19,7 +19,7 @@ BODY = (
 TEXT = f"10.1000/a.b\nOn BaTiO3\n{BODY}"
 
 
-def annotation(text, *, target="BaTiO3", extra=()):
+def annotation(text, *, target="BaTiO3", heated=("1273", "K"), extra=()):
     """Spans of the words by kind, the events on them, and relations."""
     spans = [
         ("T1", "Material", "Barium carbonate"),
@@ -31,8 +31,8 @@ def annotation(text, *, target="BaTiO3", extra=()):
         ("T7", "Condition-Unit", "min"),
         ("T8", "Synthesis-Apparatus", "mortar"),
         ("T9", "Operation", "calcined"),
-        ("T10", "Number", "1273"),
-        ("T11", "Condition-Unit", "K"),
+        ("T10", "Number", heated[0]),
+        ("T11", "Condition-Unit", heated[1]),
         ("T12", "Number", "1100"),
         ("T13", "Condition-Unit", "degC"),
         ("T14", "Material", "air"),
@@ -95,6 +95,16 @@ def test_an_annotated_text_becomes_a_protocol(tmp_path):
     known = record.provenance
     assert (known["doi"], known["title"], known["origin"]) == ("10.1000/a.b", "On BaTiO3", "literature")
     assert known["text"] == "annotation"
+
+
+@pytest.mark.parametrize(
+    ("written", "temperatures"),
+    [("-78", (-78.0, 1100.0)), ("1,250", (1100.0, 1250.0)), ("950-1,250", (950.0, 1100.0, 1250.0))],
+)
+def test_numbers_keep_their_minus_and_their_thousands(tmp_path, written, temperatures):
+    text = TEXT.replace("1273 K", f"{written} ℃")
+    (record,) = outcome(tmp_path, a__txt=text, a__ann=annotation(text, heated=(written, "℃")))
+    assert record.value.operations[1].temperatures == temperatures
 
 
 def test_without_annotation_the_steps_stay_as_they_were_written(tmp_path):

@@ -3,7 +3,7 @@ import time
 import pytest
 from comma_data.curate import curate
 from comma_data.sample import Record
-from comma_data.temperatures import impossible, in_celsius, temperatures
+from comma_data.temperatures import impossible, in_celsius, numbers, temperatures
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +27,28 @@ from hypothesis import strategies as st
 def test_temperatures_are_found_and_told_in_celsius(text, expected, told):
     assert list(temperatures(text)) == pytest.approx(expected)
     assert in_celsius(text) == told
+
+
+@pytest.mark.parametrize(
+    ("words", "before", "expected"),
+    [
+        ("-78", "t ", [-78]),
+        ("−78.5", "t ", [-78.5]),
+        ("1,100", "", [1100]),
+        ("1,100-1,250", "", [1100, 1250]),
+        ("-78 to -20", "", [-78, -20]),
+        ("900 -1250", "", [900, 1250]),
+        ("-1250", "00", [1250]),
+        ("-1250", "0 ", [1250]),
+        ("25 +-2", "", [25, 2]),
+        ("1,1000", "", [1, 1000]),
+        ("0.1; 0.2", "", [0.1, 0.2]),
+        ("x10-5", "", [10, 5]),
+        ("three", "", []),
+    ],
+)
+def test_numbers_keep_their_minus_and_their_thousands(words, before, expected):
+    assert list(numbers(words, before=before)) == expected
 
 
 @given(degrees=st.integers(-400, 9000), unit=st.sampled_from(["°C", " °C", " degC", " K", "℃"]))

@@ -9,6 +9,7 @@ from comma_data.conditions import HOURS, OFFSETS, clean
 from comma_data.formulas import classify, reduced
 from comma_data.names import GASES, names_target
 from comma_data.protocol import Operation, Protocol
+from comma_data.temperatures import numbers
 
 METHOD = "full-text"
 """`Protocol.method` of what is read here."""
@@ -35,7 +36,6 @@ _KINDS: Mapping[str, re.Pattern[str]] = {
 
 _PARTS = re.compile(r"[\s/@+:;,()\[\]-]+")
 _COMPOSED = re.compile(r"[/@+:]")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _CELSIUS_UNITS = {**OFFSETS, "deg c": 0.0, "oc": 0.0}
 
 
@@ -147,7 +147,7 @@ def _values(
         if factor is None or any("rate" in t for t in types):
             continue
         for number in _related(annotation, "Number_Of", condition):
-            for digits in _NUMBER.findall(annotation.spans[number].words):
-                value = float(digits) * factor if scaled else float(digits) + factor
-                found.add(round(value, 4))
+            span = annotation.spans[number]
+            for value in numbers(span.words, before=span.before):
+                found.add(round(abs(value) * factor if scaled else value + factor, 4))  # no time is below zero
     return found

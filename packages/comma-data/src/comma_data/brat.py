@@ -21,6 +21,8 @@ class Span:
     start: int
     """Of its first character in the text."""
     words: str
+    before: str = ""
+    """The two characters of the text in front of it, where there are as many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +86,8 @@ def _span(line: str, text: str) -> tuple[str, Span]:
     there = " ".join(text[start:end] for start, end in bounds)
     if there.split() != words.split() or not words.strip():
         raise ValueError(f"the text has {there[:40]!r} there")
-    return name, Span(kind=kind, start=bounds[0][0], words=words)
+    first = bounds[0][0]
+    return name, Span(kind=kind, start=first, words=words, before=text[max(0, first - 2) : first])
 
 
 def _event(line: str) -> tuple[str, Event]:
