@@ -120,6 +120,27 @@ def test_an_equal_data_set_is_left_alone_and_another_is_not_overwritten(root, tm
     assert "another data set (structures, made from other files)" in str(changed.exception)
 
 
+@pytest.mark.parametrize("place", ["data/structures", "contcar", "synthesis-recipes", "."])
+def test_a_build_does_not_read_what_it_wrote_below_its_root(root, tmp_path, place):
+    here, options = root / place, ("--workers", 0)
+    assert run("build", "structures", "--root", root, "--out", tmp_path / "apart", *options).exit_code == 0
+    command = ("build", "structures", "--root", root, "--out", here, *options)
+    assert run(*command).exit_code == 0
+    again = run(*command)
+    assert again.exit_code == 0, again.exception
+    assert "left alone" in again.stderr
+    (here / "manifest.json").unlink()
+    (here / ".build").mkdir()
+    (here / ".build" / "shard-00000.tar.json").write_text("{}")
+    (here.parent / f"{here.name}.refused.jsonl").write_text("{}")
+    resumed = run(*command)
+    assert resumed.exit_code == 0, resumed.exception
+    assert ShardSet(here).manifest == ShardSet(tmp_path / "apart").manifest
+    other = run("build", "structures", "--root", root, "--out", root / "other", *options)
+    assert other.exit_code == 0, other.exception
+    assert ShardSet(root / "other").manifest == ShardSet(here).manifest
+
+
 def test_a_damaged_data_set_is_reported(root, tmp_path):
     out = tmp_path / "out"
     run("build", "structures", "--root", root, "--out", out, "--workers", 0)

@@ -10,6 +10,7 @@ from comma_data.curate import Curated
 from comma_data.duplicates import CODE as DUPLICATE
 from comma_data.errors import RefusedError
 from comma_data.inputs import Table, tables
+from comma_data.own_files import REFUSED
 from comma_data.sample import Refusal
 from comma_data.storage import complete_file, ensure_folder
 
@@ -58,7 +59,7 @@ def list_refused(refused: Iterable[Refusal], out: Path) -> Path:
 
 def refused_list(out: Path) -> Path:
     """Where `list_refused` writes."""
-    return out.with_name(f"{out.name}.refused.jsonl")
+    return out.with_name(f"{out.name}{REFUSED}")
 
 
 def _examples(refused: Iterable[Refusal]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from comma_data.archive_tar import tar_members
 from comma_data.archive_zip import zip_members
 from comma_data.errors import DataError
+from comma_data.own_files import is_own
 from comma_data.sample import Refusal
 from comma_data.wanted import LARGEST_FILE, Member, Wanted
 
@@ -23,6 +24,8 @@ def members(  # noqa: PLR0913 - which files, by name
     but: Collection[Path] = (),
 ) -> Iterator[Member | Refusal]:
     """Every file of these names: of a folder (and of the archives in it), of an archive, or the file itself.
+
+    What builds have written into a folder is left out (`own_files`).
 
     Files come in the order of their paths in a folder and in stored order in an archive. A file that is compressed by
     itself (`.gz`, `.xz`, `.bz2`) comes unpacked. What cannot be taken becomes a `Refusal`: `file-too-large`,
@@ -44,7 +47,7 @@ def members(  # noqa: PLR0913 - which files, by name
     wanted = Wanted(source=source, endings=endings, prefixes=prefixes, largest=largest)
     if path.is_dir():
         for file in sorted(path.rglob("*")):
-            if any(file.is_relative_to(other) for other in but):
+            if any(file.is_relative_to(other) for other in but) or is_own(file):
                 continue
             if not file.is_dir() and (wanted.matches(file.name) or is_archive(file.name)):
                 yield from _of_file(file, str(file.relative_to(path)), wanted)

@@ -12,6 +12,7 @@ from comma_data.conditions import ConditionError, celsius, clean, hours, names
 from comma_data.errors import DataError
 from comma_data.formulas import classify, reduced
 from comma_data.names import names_target
+from comma_data.own_files import is_own
 from comma_data.pool import Engine, Serial, TooSlowError, time_limit
 from comma_data.protocol import Operation, Protocol
 from comma_data.sample import Record, Refusal
@@ -96,6 +97,7 @@ def _died(item: Item) -> Refusal:
 
 def _files(path: Path) -> list[Path]:
     found = [path] if path.is_file() else sorted([*path.glob("*.json"), *path.glob("*.json.xz")])
+    found = [file for file in found if file == path or not is_own(file)]
     if not found:
         raise DataError(f"{path}: no .json or .json.xz file of recipes here")
     return found
