@@ -141,6 +141,26 @@ def test_a_build_does_not_read_what_it_wrote_below_its_root(root, tmp_path, plac
     assert ShardSet(root / "other").manifest == ShardSet(here).manifest
 
 
+def test_a_folder_may_be_called_by_a_dot(make, root, tmp_path, monkeypatch):
+    (tmp_path / "out" / "deeper").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "out")
+    page = tmp_path / "out.html"
+    command = ("build", "structures", "--root", root, "--workers", 0, "--out")
+    done = run(*command, ".")
+    assert done.exit_code == 0, done.exception
+    assert ShardSet(tmp_path / "out").ids == ShardSet(".").ids
+    page.unlink()
+    assert run("report", ".").exit_code == 0
+    page.unlink()
+    monkeypatch.chdir(tmp_path / "out" / "deeper")
+    assert run("report", "..").exit_code == 0
+    assert page.is_file()
+    (root / "c.cif").write_text(make["cif"](occupancy="0.5"))
+    assert isinstance(run(*command, ".").exception, RefusedError)
+    assert (tmp_path / "out" / "deeper.refused.jsonl").is_file()
+    assert isinstance(run(*command, "/").exception, ConfigError)
+
+
 def test_a_damaged_data_set_is_reported(root, tmp_path):
     out = tmp_path / "out"
     run("build", "structures", "--root", root, "--out", out, "--workers", 0)

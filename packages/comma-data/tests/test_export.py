@@ -222,6 +222,13 @@ def test_a_folder_with_something_in_it_is_refused(data, tmp_path):
         export(data, tmp_path / "out", test_fold=5)
 
 
+def test_an_empty_folder_may_be_called_by_a_dot(data, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert export(data, Path()).out == tmp_path / "here"
+    assert (tmp_path / "here" / "README.md").is_file()
+
+
 def test_an_interrupted_export_leaves_no_folder_and_the_next_one_is_whole(data, out, tmp_path):
     def stop(_what: str, done: int) -> None:
         if done == 9:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from comma_data.errors import DataError
@@ -53,6 +54,14 @@ def get(pages, out, query=QUERY, **facts):
 
 def content(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_an_empty_folder_may_be_called_by_a_dot(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    get(GOOD, Path())
+    get(GOOD, tmp_path / "out")
+    assert content(tmp_path / "here").keys() == content(tmp_path / "out").keys()
 
 
 def test_a_folder_holds_pages_tables_and_journal(tmp_path):

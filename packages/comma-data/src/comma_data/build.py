@@ -24,7 +24,7 @@ from comma_data.sample import Record, Refusal, Sample
 from comma_data.shard import JOURNAL
 from comma_data.simulated import simulator
 from comma_data.sources import textbook
-from comma_data.storage import check_folder
+from comma_data.storage import check_folder, with_name_of_its_own
 from comma_data.two_columns import two_columns
 from comma_data.writer import Description, write
 
@@ -74,12 +74,13 @@ def build(  # noqa: PLR0913 - one option each
         remark: Is told what the user should know: see `remarks.remarks`.
 
     Raises:
-        ConfigError: The root, a source or a table is missing, or `out` holds another data set.
+        ConfigError: The root, a source or a table is missing, or `out` holds another data set, or has no name.
         RefusedError: More was refused than the build allows; no shard is written, and every refusal is listed in
             `OUT.refused.jsonl`.
         DataError: A source cannot be read.
         StorageError: The disk does not take a file.
     """
+    out = with_name_of_its_own(out)
     look(build, root)
     inputs = hashes(build, root)
     present = existing(build, inputs, out)

@@ -44,6 +44,7 @@ def build(
     from comma_data.interrupt import resumable
     from comma_data.manifest import MANIFEST
     from comma_data.progress import Printer
+    from comma_data.storage import with_name_of_its_own
     from comma_data.tables import manifest_text
 
     described = read_build(name, settings=settings or [])
@@ -56,7 +57,7 @@ def build(
         _print_remarks(outcome.remarks)
         print(f"nothing written; it would be {outcome.samples:,} samples", file=sys.stderr)
         return
-    target = out or Path("data") / described.name
+    target = with_name_of_its_own(out or Path("data") / described.name)
     there = (target / MANIFEST).exists()
     remarks: list[str] = []
     with resumable("the same command goes on"):
@@ -83,8 +84,14 @@ def report(
     out: Annotated[Path | None, typer.Option(help="HTML file to write; DATA.html if not given.")] = None,
 ) -> None:
     """Write the page about a data set: what was read and refused, what met what, how it is split."""
-    name = f"{data.rstrip('/').rpartition('/')[2]}.html"
-    _write_report(data, out or (Path(name) if "://" in data else Path(data).with_name(name)))
+    from comma_data.storage import with_name_of_its_own
+
+    if out is None and "://" in data:
+        out = Path(f"{data.rstrip('/').rpartition('/')[2]}.html")
+    elif out is None:
+        folder = with_name_of_its_own(Path(data))
+        out = folder.with_name(f"{folder.name}.html")
+    _write_report(data, out)
 
 
 def _write_report(data: Path | str, page: Path) -> None:

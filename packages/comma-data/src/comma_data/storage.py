@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from comma_data.errors import StorageError
+from comma_data.errors import ConfigError, StorageError
 
 try:
     import fcntl
@@ -68,6 +68,18 @@ def ensure_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"{path}: {_reason(error, None)}") from error
+
+
+def with_name_of_its_own(folder: Path) -> Path:
+    """The folder under a name that files beside it can be called after, which `.` and `..` are not.
+
+    Raises:
+        ConfigError: It is the root of the file system, beside which there is nothing.
+    """
+    named = folder if folder.name not in {"", ".."} else folder.resolve()
+    if not named.name:
+        raise ConfigError(f"{folder} has no name, and nothing can be written beside it; give another folder")
+    return named
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from comma_data.export.rows import Row, row
 from comma_data.manifest import file_sha256
 from comma_data.shards import ShardSet
 from comma_data.split import Split, without_leaks
-from comma_data.storage import complete_file
+from comma_data.storage import complete_file, with_name_of_its_own
 
 UNKNOWN = "unknown"
 """The licence, where none is given."""
@@ -65,13 +65,14 @@ def export(  # noqa: PLR0913 - one option each
         progress: Is told how far it is.
 
     Raises:
-        ConfigError: `out` holds something, or there is no such fold.
+        ConfigError: `out` holds something or has no name, or there is no such fold.
         MissingPackageError: pyarrow is not installed.
         ShardError: The data set is damaged.
         DataError: A sample holds what the table cannot.
         StorageError: The disk does not take a file.
     """
     pyarrow()
+    out = with_name_of_its_own(out)
     source = ShardSet(data)
     split = Split(test_fold=test_fold)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):

@@ -11,6 +11,7 @@ from comma_data.fetch.limits import Patience
 from comma_data.fetch.page import REPEATED, UNNAMED, Connection, Entry, Page, Query
 from comma_data.fetch.store import FETCHING, Journal, add_page, publish, read_journal, resume, write_journal
 from comma_data.sample import Refusal
+from comma_data.storage import with_name_of_its_own
 
 Progress = Callable[[str, int], None]
 
@@ -40,6 +41,7 @@ def fetch(
         ConfigError: The folder holds something else.
         StorageError: The disk does not take it.
     """
+    out = with_name_of_its_own(out)
     done = read_journal(out, query.as_json())
     if done:
         return done
