@@ -219,6 +219,8 @@ TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "missing-modalities": across("R@1", ("direction", "absent")),
     "synthesis-retrieval": across("R@1", ("task", "view", "pool"), direction="structure -> protocol"),
     "synthesis-retrieval-outcomes": outcomes,
+    "ablations": across("R@1", ("model",), column="view", direction="structure -> protocol", pool="open"),
+    "ablations-outcomes": outcomes,
     "corrupted-text": across("R@1", ("corruption", "corrupted"), direction="structure -> protocol", pool="open"),
     "corrupted-text-outcomes": outcomes,
     "transfer": across("MAE", ("task",)),

@@ -49,6 +49,16 @@ def test_a_study_becomes_a_result_of_each_of_its_tasks(tmp_path):
     assert whole["facts"] == found["facts"]
 
 
+def test_differences_can_be_kept_of_one_model_alone(tmp_path):
+    row = {"task": "a", "metric": "R@1", "value": 0.5, "low": None, "high": None, "n": 9}
+    models = [("m", "x"), ("m + head", "x"), ("other", "x"), ("x", None)]
+    rows = [{**row, "model": model, **({"against": line} if line else {})} for model, line in models]
+    (tmp_path / "study.json").write_text(json.dumps({"rows": rows, "primary": [], "facts": {}}))
+    study_results.main([str(tmp_path), "all", "--differences-of", "m", "--to", str(tmp_path)])
+    kept = json.loads((tmp_path / "all.json").read_text())["rows"]
+    assert [one["model"] for one in kept] == ["m", "m + head", "x"]
+
+
 @pytest.mark.parametrize(("folder", "wanted", "fault"), [("", "x=c", "no task c"), ("nowhere", "x", "is not there")])
 def test_a_study_that_is_not_there_is_told(tmp_path, folder, wanted, fault):
     (tmp_path / "study.json").write_text(json.dumps({"rows": [], "primary": [], "facts": {}}))
