@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from comma_encoders.errors import InputError, UsageError
-from comma_encoders.folder import load, read_manifest, save
+from comma_encoders.folder import load, overwrite, read_manifest, save
 from comma_encoders.modality import examples, get
 from comma_encoders.model import AlignedModel
 from comma_encoders.rawjson import from_json
@@ -60,6 +61,43 @@ def test_a_folder_without_a_model_is_named(tmp_path):
 def test_a_full_folder_is_not_overwritten(folder):
     with pytest.raises(UsageError, match="not empty"):
         save(AlignedModel.create("composition"), folder)
+
+
+def test_a_loaded_model_is_written_over_its_own_folder(folder):
+    model = load(folder)
+    steps = ["Mix BaCO3 and TiO2.", "Calcine at 1100 °C."]
+    expected = model.encode("text", [steps])
+    for _ in range(2):
+        overwrite(model, folder)  # its vocabulary lies in there
+    assert torch.equal(load(folder).encode("text", [steps]), expected)
+    assert torch.equal(model.encode("text", [steps]), expected)
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_another_model_takes_the_place_of_the_first(folder):
+    overwrite(AlignedModel.create("composition", dim=16), folder)
+    assert load(folder).dim == 16
+    assert not (folder / "text-vocabulary.txt").exists()
+    overwrite(AlignedModel.create("composition", dim=8), folder.parent / "deep" / "new")
+    assert load(folder.parent / "deep" / "new").dim == 8
+
+
+@pytest.mark.parametrize("failing", ["save", "rename"])
+def test_what_a_folder_held_stays_if_writing_fails(folder, monkeypatch, failing):
+    model = load(folder)
+    if failing == "save":
+        (folder / "text-vocabulary.txt").rename(folder.parent / "kept.txt")
+    else:
+        real = Path.rename
+        monkeypatch.setattr(Path, "rename", lambda a, b: _full() if a.name == "new" else real(a, b))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(OSError, match="vocabulary" if failing == "save" else "no space"):
+        overwrite(model, folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def _full():
+    raise OSError("no space left")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"sha256": {"../evil": "x"}}'])

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from safetensors import SafetensorError
@@ -78,6 +79,31 @@ def save(model: AlignedModel, folder: Path, about: Mapping[str, Any] | None = No
     hashes = {path.name: sha256(path) for path in sorted(folder.iterdir())}
     said = {key: value for key, value in (about or model.about).items() if key != "sha256"}
     _write_json(folder / "manifest.json", {**said, "sha256": hashes})
+
+
+def overwrite(model: AlignedModel, folder: Path, about: Mapping[str, Any] | None = None) -> None:
+    """Write a model in place of what a folder holds, which stays as it is if that fails.
+
+    Args:
+        model: the model; it may be the one that was loaded from there.
+        folder: where to; all that is in it goes.
+        about: as `save` takes it.
+
+    Raises:
+        InputError: the model gives vectors that are not finite.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
+        new, old = Path(beside) / "new", Path(beside) / "old"
+        save(model, new, about)  # first: a loaded model names files of the folder, such as its vocabulary
+        if folder.exists():
+            folder.rename(old)
+        try:
+            new.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
 
 
 def copy(source: Path, folder: Path, about: Mapping[str, Any]) -> None:

@@ -1,7 +1,6 @@
 """A property model for DeepChem; import it from `comma_encoders.integrations.deepchem`."""
 
 import json
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -106,8 +105,7 @@ class PropertyModel(Model):  # type: ignore[misc]  # DeepChem has no types
             UsageError: the model was neither fitted nor restored.
         """
         place, head = Path(self.model_dir), self._fitted()
-        shutil.rmtree(place / ENCODER, ignore_errors=True)
-        folder.save(self.model, place / ENCODER)
+        folder.overwrite(self.model, place / ENCODER)
         head.save(place / HEAD)
         told = {"modality": self.modality, "output": self.output, "n_tasks": self.n_tasks, "n_classes": self.n_classes}
         (place / SETTINGS).write_text(json.dumps(told) + "\n", encoding="utf-8")
