@@ -145,5 +145,13 @@ def test_what_is_no_plain_formula_is_refused(bad):
         composition.coerce(bad)
 
 
+@pytest.mark.parametrize("hydrate", ["CaSO4.2H2O", "FeCl3.6(H2O)", "(CaSO4.2H2O)", "CaSO4.2 H2O", "CdCl2.2.5H2O"])
+def test_water_behind_a_plain_dot_is_not_taken_for_decimals(hydrate):
+    with pytest.raises(InputError, match="adducts as one sum"):
+        composition.coerce(hydrate)
+    assert composition.coerce("LiNi0.5Mn1.5O4") == {"Li": 1, "Ni": 0.5, "Mn": 1.5, "O": 4}
+    assert composition.coerce("CaSO4.H2O") == {"Ca": 1, "S": 1, "O": 5, "H": 2}
+
+
 def test_a_formula_is_a_composition():
     assert composition.coerce("LiFePO4") == {"Li": 1, "Fe": 1, "P": 1, "O": 4}

@@ -23,6 +23,16 @@ FORMULAS = {
     "LiNi0.8Co0.1Mn0.1O2": [("Li", 1), ("Ni", 0.8), ("Co", 0.1), ("Mn", 0.1), ("O", 2)],
     "Fe(NO3)3·9H2O": [("Fe", 1), ("N", 3), ("O", 9), ("H", 18), ("O", 9)],
     "CuSO4·5H2O": [("Cu", 1), ("S", 1), ("O", 4), ("H", 10), ("O", 5)],
+    "CaSO4.2H2O": [("Ca", 1), ("S", 1), ("O", 4), ("H", 4), ("O", 2)],
+    "CaSO4.0.5H2O": [("Ca", 1), ("S", 1), ("O", 4), ("H", 1), ("O", 0.5)],
+    "CdCl2.2.5H2O": [("Cd", 1), ("Cl", 2), ("H", 5), ("O", 2.5)],
+    "FeCl3.6(H2O)": [("Fe", 1), ("Cl", 3), ("H", 12), ("O", 6)],
+    "LiOH.H2O": [("Li", 1), ("O", 1), ("H", 1), ("H", 2), ("O", 1)],
+    "LiNi0.5Mn1.5O4.2H2O": [("Li", 1), ("Ni", 0.5), ("Mn", 1.5), ("O", 4), ("H", 4), ("O", 2)],
+    "Na0.3CoO2·1.3H2O": [("Na", 0.3), ("Co", 1), ("O", 2), ("H", 2.6), ("O", 1.3)],
+    "LiNi0.5Mn1.5O4": [("Li", 1), ("Ni", 0.5), ("Mn", 1.5), ("O", 4)],
+    "Na0.5H2O": [("Na", 0.5), ("H", 2), ("O", 1)],
+    "H2O": [("H", 2), ("O", 1)],
     "(NH4)2HPO4": [("N", 2), ("H", 8), ("H", 1), ("P", 1), ("O", 4)],
     "Li1-xCoO2": [("Li", None), ("Co", 1), ("O", 2)],
     "YBa2Cu3O7-δ": [("Y", 1), ("Ba", 2), ("Cu", 3), ("O", None)],
@@ -40,6 +50,13 @@ def test_formulas_are_elements_with_amounts(formula):
 @pytest.mark.parametrize("word", WORDS)
 def test_other_words_are_not_formulas(word):
     assert parse(word) is None
+
+
+@pytest.mark.parametrize("around", ["{}", "{}.", "({})", "{},"])
+def test_a_hydrate_is_the_same_with_a_plain_dot(around):
+    plain, centred = (list(lexemes(f"Dissolve {around.format(f)}")) for f in ("FeCl3.6H2O", "FeCl3·6H2O"))
+    assert plain == centred
+    assert ("O", 6.0) in plain
 
 
 def test_the_elements_are_those_of_pymatgen():

@@ -7,6 +7,7 @@ import numpy as np
 
 from comma_encoders.element_properties import SYMBOLS
 from comma_encoders.errors import InputError
+from comma_encoders.hydrates import WATER
 
 
 def coerce(value: Any) -> dict[str, float]:
@@ -24,13 +25,19 @@ def coerce(value: Any) -> dict[str, float]:
     if not isinstance(value, str):
         raise InputError(f"cannot make a composition of {type(value).__name__}; give a formula or a mapping")
     try:
-        if any(dot in value for dot in ("·", "*", "•")) or ".5H2O" in value:
+        if any(dot in value for dot in ("·", "*", "•")) or _counts_water(value):
             raise ValueError("it is written as an adduct")  # noqa: TRY301  one message for all that cannot be read
         return coerce(Composition(value, strict=True))
     except ValueError as error:
         raise InputError(
             f"{value!r} is not a plain formula ({error}); write it like LiFePO4, adducts as one sum of elements"
         ) from error
+
+
+def _counts_water(formula: str) -> bool:
+    """Whether a count of water stands behind a plain dot; pymatgen would take it for decimals, spaces or not."""
+    found = WATER.search("".join(formula.split()))
+    return found is not None and found["count"] is not None
 
 
 def _amounts(value: Mapping[Any, Any]) -> dict[str, float]:

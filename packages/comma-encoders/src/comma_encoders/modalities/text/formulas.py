@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from comma_encoders.hydrates import WATER
+
 ELEMENTS = tuple(
     """H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb
     Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg
@@ -20,6 +22,8 @@ AMBIGUOUS = frozenset({"In", "As", "At", "I", "No", "He", "Be", "Am", "Os", "Es"
 OTHER, ELEMENT, OPEN, CLOSE, NUMBER, VARIABLE = range(6)
 _PIECE = re.compile(r"([A-Z][a-z]?)|([([{])|([)\]}])|(\d+(?:\.\d+)?|\.\d+)|([-+±][xyzδ]|[xyzδ])")
 _CHARACTERS = re.compile(r"[A-Z(\[{][A-Za-z0-9.()\[\]{}+±δ-]*")
+
+_DOTS = re.compile(r"[·•∙⋅*]")
 
 LONGEST = 200
 """Characters; a longer word is no formula."""
@@ -86,7 +90,8 @@ def _adduct(text: str) -> list[Part] | None:
 def parse(word: str) -> tuple[Part, ...] | None:
     """Elements and amounts of a formula, groups multiplied out, in the order they are written; None for other words.
 
-    `Fe(NO3)3·9H2O` gives Fe 1, N 3, O 9, H 18, O 9; in `Li1-xCoO2` the amount of Li is None.
+    `Fe(NO3)3·9H2O` gives Fe 1, N 3, O 9, H 18, O 9, and so does `Fe(NO3)3.9H2O`; in `Li1-xCoO2` the amount of Li is
+    None.
     """
     return _parse(word) if len(word) <= LONGEST else None
 
@@ -97,7 +102,8 @@ def _parse(word: str) -> tuple[Part, ...] | None:
         return None
     if word.isupper() and word.isalpha() and len(word) > 2 and len(set(word)) < len(word):
         return None  # abbreviations repeat letters, formulas count them
-    adducts = [_adduct(part) for part in re.split(r"[·•∙⋅*]", word)]
+    centred = word if _DOTS.search(word) else WATER.sub("·", word, count=1)
+    adducts = [_adduct(part) for part in _DOTS.split(centred)]
     if any(part is None for part in adducts):
         return None
     parts = tuple(p for part in adducts for p in part or ())
