@@ -457,6 +457,18 @@ def test_image_files_keep_their_depth(tmp_path):
         image.coerce(tmp_path / "b.png")
 
 
+def test_a_png_whose_middle_is_broken_is_refused(tmp_path):
+    from PIL import Image
+
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    whole = (tmp_path / "a.png").read_bytes()
+    second = whole.index(b"IDAT", whole.index(b"IDAT") + 4)  # Pillow reads a name that is none as broken syntax
+    (tmp_path / "a.png").write_bytes(whole[:second] + b"\xd8\xce\xea\x00" + whole[second + 4 :])
+    with pytest.raises(InputError, match=r"a\.png cannot be read as an image: broken PNG"):
+        image.coerce(tmp_path / "a.png")
+
+
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "1", "I;16", "F"])
 def test_every_mode_of_pillow_gives_the_same_picture(mode):
     from PIL import Image

@@ -31,7 +31,7 @@ def _from_file(path: Path) -> np.ndarray:
                     raise InputError(f"{path} has {image.width} x {image.height} pixels, more than {MAX_PIXELS}")
                 expanded = image.convert("RGB") if image.mode in {"P", "PA"} else image
                 return np.asarray(expanded)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # Pillow's of a broken PNG
         raise InputError(f"{path} cannot be read as an image: {error}") from error
 
 
