@@ -293,6 +293,26 @@ def test_a_line_of_names_above_the_columns_is_passed_over(tmp_path):
     assert xrd.coerce(str(tmp_path / "a.csv"))["two_theta"].tolist() == [10, 20]
 
 
+@pytest.mark.parametrize("name", ["a.csv", "A.CSV"])
+@pytest.mark.parametrize("head", ["", "2theta,intensity", '"2theta","intensity"', "two_theta,counts", "\ufeff2θ (°),I"])
+@pytest.mark.parametrize("rows", ["10.5,1\n20,5\n", "10.5;1\n20;5\n", "10,5;1,0\n20,0;5,0\n", "10.5 ; 1\n20 ; 5\n"])
+def test_tables_as_programs_write_them_are_read(tmp_path, name, head, rows):
+    stated = head.replace(",", ";") if ";" in rows else head
+    (tmp_path / name).write_text(f"{stated}\n{rows}" if head else rows, encoding="utf-8")
+    read = xrd.coerce(tmp_path / name)
+    assert read["two_theta"].tolist() == [10.5, 20]
+    assert read["intensity"].tolist() == [1, 5]
+
+
+@pytest.mark.parametrize(
+    "text", ["1O.5,3\n20,5\n", "10.5,n/a\n20,5\n", "2theta,intensity\n", "a;b\nc;d\n", "--\n10,5\n"]
+)
+def test_a_first_row_that_is_mistyped_is_not_taken_for_names(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(InputError, match="two columns"):
+        xrd.coerce(tmp_path / "a.csv")
+
+
 def test_an_array_of_two_columns_or_rows_is_a_pattern():
     table = np.array([[10.0, 1.0], [20.0, 5.0], [30.0, 2.0]])
     for given_ in (table, table.T):

@@ -1,10 +1,12 @@
 """What users have -> raw pattern: a two-column file or array, pymatgen's DiffractionPattern, a mapping."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from comma_encoders.errors import InputError
 
@@ -16,13 +18,15 @@ STEP = 0.02
 """Degrees between the points of such a profile."""
 
 
+_SEMICOLON = re.compile(r"\s*[^\s;]+\s*;\s*[-+.\d]")
+
+
 def _from_file(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"there is no pattern file {path}")
-    delimiter = "," if path.suffix == ".csv" else None
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        table = np.loadtxt(lines[_names(lines) :], delimiter=delimiter, usecols=(0, 1), ndmin=2)
+        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+        table = _table(lines[_names(lines) :], "," if path.suffix.lower() == ".csv" else None)
     except (OSError, ValueError) as error:
         raise InputError(f"{path} has to hold two columns, 2θ in degrees and intensity: {error}") from error
     if not len(table):
@@ -30,9 +34,30 @@ def _from_file(path: Path) -> dict[str, Any]:
     return _measured(table[:, 0], table[:, 1])
 
 
+def _table(rows: list[str], delimiter: str | None) -> Float[np.ndarray, "p 2"]:
+    """The first two columns; where a semicolon stands between numbers, a comma is their decimal sign."""
+    if rows and _SEMICOLON.match(rows[0]):
+        rows, delimiter = [row.replace(",", ".") for row in rows], ";"
+    return np.loadtxt(rows, delimiter=delimiter, usecols=(0, 1), ndmin=2)
+
+
 def _names(lines: list[str]) -> int:
     """1 where the first line names the columns, and others follow."""
-    return int(len(lines) > 1 and lines[0].lstrip()[:1].isalpha())
+    return int(len(lines) > 1 and (lines[0].lstrip()[:1].isalpha() or _no_numbers(lines[0])))
+
+
+def _no_numbers(line: str) -> bool:
+    """Whether a line has two cells or more, and neither of the first two is a number: `2theta;"counts"`."""
+    cells = re.split(r"[,;]", line) if re.search(r"[,;]", line) else line.split()
+    return len(cells) > 1 and not any(_is_number(cell.strip().strip("'\"")) for cell in cells[:2])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _from_array(table: np.ndarray) -> dict[str, Any]:
