@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import shutil
 import threading
 from contextlib import closing
@@ -186,6 +187,34 @@ def test_files_that_cannot_be_read_are_told_by_their_own_name(ask, name, content
     assert status == 400
     assert told in answer["problem"]
     assert "/tmp" not in answer["problem"]  # noqa: S108 - no path of this machine is told
+
+
+def test_what_is_gone_does_not_lock_the_form(ask):
+    status, _, page = ask("/?q=NaCl&file=0123456789abcdef&like=structure:99999&like=structure:1&n=3")
+    assert status == 400
+    assert "drop it again" in page
+    assert 'name="file"' not in page
+    assert re.findall(r'name="like" value="([^"]*)"', page) == ["structure:1"]
+    assert "NaCl</textarea>" in page
+
+
+def test_what_is_asked_with_is_shown_and_can_be_left_out_beside_a_problem(ask):
+    _, told = send(ask, "my salt.cif", CIF.encode())
+    state = f"/?q=NaCl&file={told['key']}&like=structure%3A1"
+    status, _, page = ask(f"{state}&elements=Na&low=1&target=mass")
+    assert status == 400
+    assert f'name="file" value="{told["key"]}"' in page
+    assert 'aria-label="without my salt.cif"' in page
+    status, _, page = ask(f"{state}&file={told['key']}")
+    assert status == 200
+    assert '<a href="/?q=NaCl&amp;like=structure%3A1" aria-label="without my salt.cif">' in page
+
+
+@pytest.mark.parametrize("name", ["a.xyz.exe", "a.png"])
+def test_a_page_is_not_told_an_option_of_the_command(ask, name):
+    _, answer = send(ask, name, b"nonsense")
+    assert "--as" not in answer["problem"]
+    assert ".cif for structure, .txt for text" in answer["problem"]
 
 
 @pytest.mark.parametrize("host", ["evil.example", f"evil.example:{80}", "127.0.0.1", "localhost:1", "[::1]:80", ""])

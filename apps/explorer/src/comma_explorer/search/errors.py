@@ -7,6 +7,15 @@ class SearchError(Exception):
     exit_code = 2
 
 
+class UntoldError(SearchError):
+    """It cannot be told what a query is, or it is nothing that the model knows."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        """Keep them apart: the remedy is an option of the command, and a page has another."""
+        super().__init__(f"{problem}; {remedy}")
+        self.problem = problem
+
+
 class DamagedIndexError(SearchError):
     """A file of an index that is missing, cut short or changed."""
 

@@ -17,7 +17,7 @@ from comma_encoders.errors import UsageError
 from comma_encoders.guess import ENDINGS, modality_of
 from comma_encoders.modalities.xrd.coerce import CU_K_ALPHA
 
-from comma_explorer.search.errors import SearchError
+from comma_explorer.search.errors import SearchError, UntoldError
 
 LONGEST_NAME = 255
 """Characters of a file's name; longer words are no path."""
@@ -54,9 +54,10 @@ def read(text: str, modality: str | None = None, *, known: Collection[str] = ())
         raise SearchError("an empty query: give a file, a formula, or words in quotes")
     name = modality or _told(text)
     if known and name not in known:
-        raise SearchError(
+        raise UntoldError(
             f"{_short(text)!r} is asked by {name}, and the model knows {', '.join(known)}"
-            f"{did_you_mean(name, tuple(known))}; if it is one of these, say so with --as {'|'.join(known)}"
+            f"{did_you_mean(name, tuple(known))}",
+            f"if it is one of these, say so with --as {'|'.join(known)}",
         )
     if name in {"text", "composition"} and not _is_file(text):
         return Question(modality=name, value=words(text, name), said=_short(text))
@@ -100,7 +101,7 @@ def _of_file(text: str) -> str:
         return "image"
     if format_of(text) is not None:
         return "structure"
-    raise SearchError(f"the name of {text} does not tell what it is; say it with --as structure|text|image|xrd")
+    raise UntoldError(f"the name of {text} does not tell what it is", "say it with --as structure|text|image|xrd")
 
 
 def words(text: str, modality: str) -> Any:

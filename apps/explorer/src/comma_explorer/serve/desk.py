@@ -94,6 +94,18 @@ class Desk:
                 raise SearchError(f"the words are taken for {one.modality}, and the model knows {', '.join(known)}")
         return (*typed, *(self.sent.get(key) for key in asked.files))
 
+    def left(self, asked: Asked) -> Asked:
+        """A page's state without files that are forgotten and values that the index does not hold."""
+        return replace(
+            asked,
+            files=tuple(self.sent.remembered(asked.files)),
+            like=tuple((modality, row) for modality, row in asked.like if self._holds(modality, row)),
+        )
+
+    def _holds(self, modality: str, row: int) -> bool:
+        galleries = self.finder.index.galleries
+        return modality in galleries and row < len(galleries[modality].vectors)
+
     def vector_of(self, modality: str, row: int) -> Float[np.ndarray, " dim"]:
         """The vector of a value of the index.
 

@@ -5,6 +5,7 @@ client gives, and no word that it asks, is ever a path.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -12,9 +13,10 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 
 from comma_data.formulas import classify
+from comma_encoders.guess import ENDINGS as ENDINGS_OF
 
 from comma_explorer.search import question
-from comma_explorer.search.errors import SearchError
+from comma_explorer.search.errors import SearchError, UntoldError
 from comma_explorer.search.question import Question
 
 KEPT = 64
@@ -71,6 +73,11 @@ class Sent:
                 raise SearchError("the server does not remember this file any more: drop it again")
             return self._kept[key]
 
+    def remembered(self, keys: Iterable[str]) -> dict[str, Question]:
+        """Those of the files that the server still remembers, in their order."""
+        with self._lock:
+            return {key: self._kept[key] for key in keys if key in self._kept}
+
     def _read(self, name: str, content: bytes, modality: str) -> Question:
         with TemporaryDirectory(prefix="comma-") as folder:
             path = Path(folder) / safe(name)
@@ -78,10 +85,16 @@ class Sent:
             try:
                 found = question.read(str(path), modality or None, known=self.known)
             except SearchError as error:
-                raise SearchError(str(error).replace(str(path), name).replace(path.name, name)) from error
+                told = f"{error.problem}; {self._endings()}" if isinstance(error, UntoldError) else str(error)
+                raise SearchError(told.replace(str(path), name).replace(path.name, name)) from error
             if isinstance(found.value, str) and found.value == str(path):
                 found = replace(found, value=_loaded(path, found.modality, name))
         return replace(found, said=name, notes=tuple(note.replace(path.name, name) for note in found.notes))
+
+    def _endings(self) -> str:
+        """What a page can do where the ending of a file does not tell what it is."""
+        endings = (f"{ENDINGS_OF[name][0]} for {name}" for name in self.known if name in ENDINGS_OF)
+        return f"if it can be asked with, give it the ending of what it is: {', '.join(endings)}"
 
 
 def _loaded(path: Path, modality: str, name: str) -> object:

@@ -61,13 +61,13 @@ class Site:
             return self._home(asked)
         try:
             found = await run_in_threadpool(self.desk.answer, asked)
-        except MISTAKES as error:
-            return self._home(asked, problem=str(error))
+        except MISTAKES as error:  # what is gone would make every later question of this form fail again
+            return self._home(self.desk.left(asked), problem=str(error))
         return self._home(asked, found=found)
 
     def _home(self, asked: Asked, *, found: Found | None = None, problem: str = "") -> Response:
         index = self.desk.finder.index
-        liked = [(m, row, self.desk.hit(m, row).places[0]) for m, row in asked.like] if found else []
+        liked = [(m, row, self.desk.hit(m, row).places[0]) for m, row in asked.like]
         page = (
             _environment()
             .get_template("home.html")
@@ -75,6 +75,7 @@ class Site:
                 asked=asked,
                 found=found,
                 problem=problem,
+                sent=self.desk.sent.remembered(asked.files),
                 liked=liked,
                 headings=HEADINGS,
                 counts={name: told.values for name, told in index.manifest.modalities.items()},
