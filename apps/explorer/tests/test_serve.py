@@ -1,5 +1,6 @@
 """The web app: what it answers, whom it refuses, and that nothing that it shows is more than text."""
 
+import asyncio
 import http.client
 import json
 import re
@@ -16,6 +17,7 @@ from comma_explorer.search import build as building
 from comma_explorer.search.errors import SearchError
 from comma_explorer.serve.asked import Asked
 from comma_explorer.serve.desk import Desk
+from comma_explorer.serve.guard import Guard, answer
 from comma_explorer.serve.run import HOST, listening
 from comma_explorer.serve.sent import Sent, plain, safe, words
 from comma_explorer.serve.site import LARGEST, app_of
@@ -241,6 +243,43 @@ def test_without_the_token_nothing_is_shown(ask, server, path, cookie):
     status, _, page = ask(path, Cookie=cookie and cookie.format(port=server))
     assert status == 401
     assert "<" not in page
+
+
+@pytest.mark.parametrize(
+    "cookies",
+    ["{own}", 'prefs={{"a":1, "b":2}}; {own}', '{own}; prefs={{"a":1, "b":2}}', "a b=c;;=;{own}", "{own}x; {own}"],
+)
+def test_cookies_of_other_servers_do_not_hide_our_own(ask, server, cookies):
+    assert ask("/nowhere", Cookie=cookies.format(own=f"comma-{server}={TOKEN}"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("port", "host", "status"),
+    [
+        (80, "127.0.0.1", 200),
+        (80, "localhost", 200),
+        (80, "localhost:80", 200),
+        (80, "evil", 421),
+        (81, "localhost", 421),
+    ],
+)
+def test_browsers_do_not_name_port_80(port, host, status):
+    told = []
+
+    async def inner(_scope, _receive, send):
+        await answer(send, 200, "")
+
+    async def send(message):
+        told.append(message)
+
+    headers = [
+        (b"host", host.encode()),
+        (b"origin", f"http://{host}".encode()),
+        (b"cookie", f"comma-{port}=x".encode()),
+    ]
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers}
+    asyncio.run(Guard(app=inner, token="x", port=port, largest=1)(scope, None, send))  # noqa: S106 - of a test
+    assert told[0]["status"] == status
 
 
 def test_the_token_in_the_address_becomes_a_cookie_of_this_site_alone(ask, server):
