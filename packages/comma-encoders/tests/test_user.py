@@ -127,6 +127,19 @@ def test_a_frame_gets_the_features_as_columns(model):
         featurizer.featurize_dataframe(frame, "formula")
 
 
+@pytest.mark.parametrize("inplace", [False, True])
+def test_rows_of_an_index_that_repeats_are_not_multiplied(model, inplace):
+    pandas = pytest.importorskip("pandas")
+    featurizer = Featurizer("composition", model=model)
+    one = pandas.DataFrame({"formula": FORMULAS[:2]}, index=pandas.Index([5, 5], name="n"))
+    frame = pandas.concat([one, one.assign(formula=FORMULAS[2:4])])
+    made = featurizer.featurize_dataframe(frame, "formula", return_errors=True, inplace=inplace)
+    assert made["formula"].tolist() == FORMULAS[:4]
+    pandas.testing.assert_index_equal(made.index, pandas.Index([5] * 4, name="n"))
+    expected = model.encode("composition", FORMULAS[:4])
+    np.testing.assert_allclose(made[featurizer.feature_labels()].to_numpy(), expected, atol=1e-6)
+
+
 # --- tables
 
 ROWS = table.Table(

@@ -130,11 +130,12 @@ class Featurizer:
             raise InputError(f"the frame has a column {there[0]!r} already; rename or drop it first")
         rows = self.featurize_many(df[column], ignore_errors, return_errors, pbar)
         # pandas' own constructor by way of the frame: whoever passes a frame has pandas
-        made = type(df)(rows, index=df.index, columns=labels)
+        made = type(df)(rows, columns=labels)
         if inplace:
-            df[labels] = made
+            df[labels] = made.set_axis(df.index)
             return df
-        return df.join(made)
+        joined = df.reset_index(drop=True).join(made)  # by position: a join on an index that repeats multiplies rows
+        return joined.set_axis(df.index)
 
     def citations(self) -> list[str]:
         """What to cite, as BibTeX."""
