@@ -11,6 +11,7 @@ import time
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -226,6 +227,24 @@ def test_formulas_words_and_files_are_told_apart(place):
     assert read(str(place / "salt.cif")).modality == "structure"
     assert read(str(place / "route.txt")).modality == "text"
     assert read(str(place / "route.txt"), "text").value.startswith("Mix")
+
+
+def test_a_folder_that_is_called_as_a_formula_is_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("NaCl", "micrographs", "a.cif"):
+        (tmp_path / name).mkdir()
+    assert read("NaCl").value == {"Na": 1, "Cl": 1}
+    assert read("NaCl", "composition").modality == "composition"
+    assert read("micrographs", "text").modality == "text"
+    for name in ("micrographs", "./NaCl", "a.cif", str(tmp_path)):
+        with pytest.raises(SearchError, match="is a folder; give a file in it"):
+            read(name)
+
+
+def test_a_pipe_is_a_file(tmp_path):
+    os.mkfifo(tmp_path / "a.txt")
+    Thread(target=(tmp_path / "a.txt").write_text, args=("Mix and heat.",), daemon=True).start()
+    assert read(str(tmp_path / "a.txt")).value == "Mix and heat."
 
 
 def test_measured_files_become_raw_values(tmp_path):

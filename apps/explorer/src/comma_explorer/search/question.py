@@ -1,6 +1,6 @@
 """What a user has -> a value that can be embedded: a path, a formula, words, or an object of a library."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,8 @@ def _told(text: str) -> str:
     """The modality of what was typed."""
     if _is_file(text):
         return _of_file(text)
+    if _is_folder(text) and not classify(text).amounts:
+        raise SearchError(f"{text} is a folder; give a file in it, or say with --as text that it is a word")
     if any(text.lower().endswith(ending) for endings in ENDINGS.values() for ending in endings) and " " not in text:
         raise SearchError(f"there is no file {text}")
     if text.startswith(("./", "../", "/", "~")) and " " not in text:
@@ -78,12 +80,20 @@ def _told(text: str) -> str:
 
 
 def _is_file(text: str) -> bool:
-    return len(text.encode()) <= 4 * LONGEST_NAME and "\0" not in text and "\n" not in text and _there(Path(text))
+    """Whether there is a file; a pipe is one, and a folder that is called as a formula is none."""
+    return _leads(text, Path.exists) and not _is_folder(text)
 
 
-def _there(path: Path) -> bool:
+def _is_folder(text: str) -> bool:
+    return _leads(text, Path.is_dir)
+
+
+def _leads(text: str, to: Callable[[Path], bool]) -> bool:
+    """Whether a text, taken for a path, leads to what is asked for."""
+    if len(text.encode()) > 4 * LONGEST_NAME or "\0" in text or "\n" in text:
+        return False
     try:
-        return path.exists()
+        return to(Path(text))
     except OSError:  # a name that is too long for this system
         return False
 
@@ -93,8 +103,7 @@ def _of_file(text: str) -> str:
     try:
         return modality_of(text)
     except UsageError:
-        if Path(text).is_dir():
-            raise SearchError(f"{text} is a folder; give a file in it") from None
+        pass  # the data set's readers know more
     if Path(text).suffix.lower() == ".xrdml":
         return "xrd"
     if Path(text).suffix.lower() in IMAGE_ENDINGS:

@@ -116,7 +116,7 @@ def _real(text: str, otherwise: str) -> float:
 def _number(text: str) -> int:
     if not text:
         return NUMBER
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= MOST:
+    if not text.isascii() or not text.isdigit() or len(text) > 6 or not 1 <= int(text) <= MOST:
         raise SearchError(f"{text[:20]!r} hits are asked for; write a whole number from 1 to {MOST}")
     return int(text)
 
