@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from comma_data.command import run
+from comma_data.writer import Description, write
 from comma_encoders import folder as models
 from comma_encoders.model import AlignedModel
 from comma_explorer.atlas.cli import app
@@ -15,7 +16,7 @@ from comma_explorer.atlas.page import dataset, embedded, page, structure
 from comma_explorer.search import build as building
 from comma_explorer.search.errors import SearchError
 from comma_explorer.search.index import Index
-from hostile import hostile_data
+from hostile import hostile_data, payloads, samples
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,23 @@ def test_a_neighbour_leads_to_its_own_point_and_text(atlas):
         assert all(atlas.points[near.point].id == near.id for near in point.near["structure"])
         for near in point.near["text"]:
             assert atlas.texts[near.text][1] == f"Heat at {int(near.id.removeprefix('s-'))} °C."
+
+
+def test_a_protocol_that_polymorphs_share_is_near_neither(tmp_path):
+    made = list(samples(payloads(8)))
+    made[5].fields["text"] = made[2].fields["text"]  # found in both entries, first in that of the other
+    made[6].fields["structure"] = made[1].fields["structure"]
+    write(made, tmp_path / "data", Description(name="few", build={}, inputs={}, counts={}, joined={}))
+    models.save(AlignedModel.create("structure", "text", dim=16), tmp_path / "model")
+    building.build(str(tmp_path / "data"), tmp_path / "index", model=str(tmp_path / "model"))
+    points = {point.id: point for point in collect(tmp_path / "index").points}
+    assert set(points) == {f"s-{number:03d}" for number in range(8) if number != 6}
+    assert points["s-005"].text == points["s-002"].text
+    for name in ("s-002", "s-005"):
+        assert points[name].text not in {near.text for near in points[name].near["text"]}
+    whole = collect(tmp_path / "index").texts
+    near = {whole[near.text][1] for near in points["s-001"].near["text"]}
+    assert near.isdisjoint({"Heat at 1 °C.", "Heat at 6 °C."})  # of the same crystal
 
 
 def test_few_are_drawn_by_a_hash_and_the_same_each_time(place):

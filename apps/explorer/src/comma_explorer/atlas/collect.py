@@ -137,9 +137,11 @@ class _Places:
         self.formulas = index.entries["formula"].to_pylist()
         self.dois = found["doi"].to_pylist()
         self.first: dict[tuple[str, int], int] = {}
+        self.entries: dict[tuple[str, int], set[int]] = {}
         self.text_of: dict[int, int] = {}
         for number, (modality, row, entry) in enumerate(zip(*list(columns.values())[:3], strict=True)):
             self.first.setdefault((modality, int(row)), number)
+            self.entries.setdefault((modality, int(row)), set()).add(int(entry))
             if modality == "text":
                 self.text_of.setdefault(int(entry), number)
         self.entry, self.row, self.place = (columns[name] for name in ("entry", "row", "place"))
@@ -203,11 +205,11 @@ def _near(
 def _others(  # noqa: PLR0913, PLR0917 - one row of a table of scores
     places: _Places, modality: str, row: int, scores: np.ndarray, ranked: np.ndarray, number_of: Mapping[int, int]
 ) -> tuple[Near, ...]:
-    own = places.entry_of("structure", row)
+    own = places.entries["structure", row]
     made = []
     for other in ranked.tolist():
-        entry = places.entry_of(modality, other)
-        if entry != own:
+        if own.isdisjoint(places.entries[modality, other]):  # polymorphs may share a protocol
+            entry = places.entry_of(modality, other)
             made.append(
                 Near(
                     cosine=round(float(scores[other]), 3),
