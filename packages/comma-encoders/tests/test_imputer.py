@@ -189,6 +189,28 @@ def test_nothing_is_said_where_nothing_was_learnt():
     assert torch.isfinite(imputed.z).all()
 
 
+@pytest.mark.parametrize("known", ["a", "ab"])
+def test_who_knows_nothing_makes_the_others_no_less_sure(known):
+    pairs = views(400)
+    few = Embedded(z=pairs["a"].z[:5], rows=pairs["a"].rows[:5])  # too few to learn from
+    imputer = imputer_fit.fit({**pairs, "d": few})
+    unseen = views(50, seed=5)
+    others = {name: unseen[name] for name in known}
+    alone = imputer.impute(side_by_side(others), "c")
+    beside = imputer.impute(side_by_side({**others, "d": unseen["c"]}), "c")
+    torch.testing.assert_close(beside.z, alone.z)
+    torch.testing.assert_close(beside.concentration, alone.concentration)
+
+
+def test_answers_of_experts_that_were_all_taught_stay_as_they_were(fitted):
+    unseen = views(50, seed=5)
+    present = side_by_side({name: unseen[name] for name in "ab"})
+    said = {name: fitted.expert(name, "c")(present.z[name]) for name in "ab"}
+    natural = sum(said.values())
+    effect = 1 + torch.nn.functional.softplus(fitted.overlap["c"][0, 1])  # of two that both spoke
+    torch.testing.assert_close(fitted.impute(present, "c").concentration, natural.norm(dim=1) / effect)
+
+
 @pytest.mark.parametrize(
     ("known", "target", "error", "message"),
     [

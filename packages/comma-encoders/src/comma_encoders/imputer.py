@@ -32,6 +32,12 @@ LEVELS = tuple(np.linspace(0.01, 0.99, 99).tolist())
 """Probabilities at which angles are compared with unseen samples."""
 
 
+SILENT = -20.0
+"""Logarithm of the concentration of an expert that knows nothing."""
+HEARD = float(np.exp(SILENT + 1))
+"""Concentrations above are said by experts that know something."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Imputed:
     """Where an absent vector is expected, and how surely."""
@@ -142,7 +148,8 @@ class Imputer(nn.Module):
         """Direction and concentration of the product of the experts; who is absent has said zero."""
         natural = torch.stack(list(said.values())).sum(dim=0)
         absent = torch.zeros_like(natural[:, 0])
-        spoke = {name: (natural != 0).any(dim=1).to(natural.dtype) for name, natural in said.items()}
+        # who knows nothing repeats nobody: counted as present, it would make the others less sure
+        spoke = {name: (part.norm(dim=1) > HEARD).to(natural.dtype) for name, part in said.items()}
         there = torch.stack([spoke.get(name, absent) for name in self.modalities], dim=1)
         length = natural.norm(dim=1)
         concentration = (length / self.design_effect(target, there)).clamp(*CONCENTRATIONS)

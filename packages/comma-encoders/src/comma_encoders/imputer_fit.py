@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from comma_encoders.errors import InputError
-from comma_encoders.imputer import LEVELS, Imputer, Present, Vectors, as_embedded, side_by_side
+from comma_encoders.imputer import LEVELS, SILENT, Imputer, Present, Vectors, as_embedded, side_by_side
 from comma_encoders.types import Embedded
 from comma_encoders.vmf import cap_angle, concentration_of, negative_log_likelihood
 
@@ -24,8 +24,6 @@ PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Ridge penalties that are tried, against a sum of squares of the unit vectors."""
 SPREAD = 0.5
 """Prior standard deviation of the logarithm of the concentration from sample to sample."""
-SILENT = -20.0
-"""Logarithm of the concentration of an expert that knows nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
