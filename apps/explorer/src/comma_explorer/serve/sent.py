@@ -37,13 +37,12 @@ class Sent:
     _kept: OrderedDict[str, Question] = field(default_factory=OrderedDict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
-    def keep(self, name: str, content: bytes, modality: str = "") -> str:
+    def keep(self, name: str, content: bytes) -> str:
         """Read a file and remember what it holds.
 
         Args:
             name: as the user's machine calls it; only its ending is used.
             content: its bytes.
-            modality: what it is; empty takes it by its ending.
 
         Returns:
             Its key.
@@ -53,8 +52,8 @@ class Sent:
         """
         if not content:
             raise SearchError("the file is empty")
-        key = sha256(f"{modality}|{name}|".encode() + content).hexdigest()[:16]
-        asked = self._read(plain(name), content, modality)
+        key = sha256(f"{name}|".encode() + content).hexdigest()[:16]
+        asked = self._read(plain(name), content)
         with self._lock:
             self._kept[key] = asked
             self._kept.move_to_end(key)
@@ -78,12 +77,12 @@ class Sent:
         with self._lock:
             return {key: self._kept[key] for key in keys if key in self._kept}
 
-    def _read(self, name: str, content: bytes, modality: str) -> Question:
+    def _read(self, name: str, content: bytes) -> Question:
         with TemporaryDirectory(prefix="comma-") as folder:
             path = Path(folder) / safe(name)
             path.write_bytes(content)
             try:
-                found = question.read(str(path), modality or None, known=self.known)
+                found = question.read(str(path), known=self.known)
             except SearchError as error:
                 told = f"{error.problem}; {self._endings()}" if isinstance(error, UntoldError) else str(error)
                 raise SearchError(told.replace(str(path), name).replace(path.name, name)) from error

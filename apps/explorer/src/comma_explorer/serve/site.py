@@ -97,7 +97,7 @@ class Site:
         name = unquote(request.headers.get("x-name", "file"))
         content = await request.body()
         try:
-            key = await run_in_threadpool(self.desk.sent.keep, name, content, request.headers.get("x-modality", ""))
+            key = await run_in_threadpool(self.desk.sent.keep, name, content)
         except MISTAKES as error:
             return JSONResponse({"problem": str(error)}, status_code=400)
         return JSONResponse({"key": key})

@@ -9,7 +9,7 @@ al. 2018, doi:10.1063/1.5019779, eq. 5); with l = 1, 2 it is the density whose r
 angles (Drautz 2019, doi:10.1103/PhysRevB.99.014104), at a cost that stays linear in edges.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.util import find_spec
@@ -23,7 +23,6 @@ from comma_encoders.modalities.structure.geometry import Geometry
 
 Channels = tuple[int, int, int]
 Path = Literal["reference", "compiled", "triton"]
-Density = Callable[[Tensor, Tensor, Geometry, Channels], Tensor]
 
 _forced: ContextVar[Path | None] = ContextVar("structure path", default=None)
 
