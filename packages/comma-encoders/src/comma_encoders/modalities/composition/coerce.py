@@ -35,9 +35,10 @@ def coerce(value: Any) -> dict[str, float]:
 
 
 def _counts_water(formula: str) -> bool:
-    """Whether a count of water stands behind a plain dot; pymatgen would take it for decimals, spaces or not."""
-    found = WATER.search("".join(formula.split()))
-    return found is not None and found["count"] is not None
+    """Whether a count of water stands, or may stand, behind a plain dot; pymatgen would take it for decimals."""
+    closed = "".join(formula.split())
+    found = WATER.search(closed)
+    return ".5H2O" in closed or (found is not None and found["count"] is not None)
 
 
 def _amounts(value: Mapping[Any, Any]) -> dict[str, float]:
