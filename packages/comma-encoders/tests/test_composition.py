@@ -145,7 +145,9 @@ def test_what_is_no_plain_formula_is_refused(bad):
         composition.coerce(bad)
 
 
-@pytest.mark.parametrize("hydrate", ["CaSO4.2H2O", "FeCl3.6(H2O)", "(CaSO4.2H2O)", "CaSO4.2 H2O", "CdCl2.2.5H2O", "Na0.5H2O"])
+@pytest.mark.parametrize(
+    "hydrate", ["CaSO4.2H2O", "FeCl3.6(H2O)", "(CaSO4.2H2O)", "CaSO4.2 H2O", "CdCl2.2.5H2O", "Na0.5H2O"]
+)
 def test_water_behind_a_plain_dot_is_not_taken_for_decimals(hydrate):
     with pytest.raises(InputError, match="adducts as one sum"):
         composition.coerce(hydrate)
