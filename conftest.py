@@ -1,14 +1,19 @@
 """What has to be there before a package is imported: checks of shapes and types at run time, and one thread each.
 
 Tests start processes beside their own. Threads of OpenMP that wait for each other on a busy machine spin, and what
-takes a second alone takes minutes.
+takes a second alone takes minutes. No test fails because the machine was busy.
 """
 
 import os
 from importlib.util import find_spec
 
+from hypothesis import HealthCheck, settings
+
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(threads, "1")
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 CHECKED = ["comma_encoders", "comma_align.losses", "comma_align.objective", "comma_eval", "comma_explorer"]
 
