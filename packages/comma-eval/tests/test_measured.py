@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -104,6 +106,14 @@ def test_what_is_linear_is_found():
 def test_simulated_patterns_are_not_asked():
     with_simulated = [*ENTRIES, entry("Al2O3-TiO2_1000C_60min", 3, origin="simulated")]
     assert run(with_simulated).facts == run().facts
+
+
+def test_entries_with_simulated_patterns_are_not_even_read():
+    """A model that was aligned with them would count as one that has seen what it is asked about."""
+    keep = Measured().needs.keep
+    assert keep(ENTRIES[0])
+    assert not keep(entry("Al2O3-TiO2_1000C_60min", 3, origin="simulated"))
+    assert not keep(replace(ENTRIES[0], provenance={}))
 
 
 def test_two_scans_of_one_mixture_are_equally_right():

@@ -48,8 +48,8 @@ class Measured:
 
     @property
     def needs(self) -> Needs:
-        """Entries with a pattern and a protocol."""
-        return Needs(train=None, test=frozenset({"text", "xrd"}))
+        """Entries with a measured pattern and a protocol; of others in the data set a model may have seen the formula."""
+        return Needs(train=None, test=frozenset({"text", "xrd"}), keep=is_measured)
 
     def model_of(self, embedder: Embedder) -> EmbeddingScorer:
         """Similarity of vectors, which it also gives out."""
@@ -72,7 +72,7 @@ class Measured:
             EmptyTaskError: there are no two chemistries among them.
             NotEmbeddedError: a model does not read patterns or texts.
         """
-        asked = [with_view(sample, self.view) for sample in test if _is_measured(sample)]
+        asked = [with_view(sample, self.view) for sample in test if is_measured(sample)]
         asked = [sample for sample in asked if "text" in sample.fields]
         apart = told_apart(asked)
         chemistries = set(apart.values())
@@ -161,7 +161,8 @@ def _search(of: Mapping[str, Values], pair: tuple[str, str], view: str) -> Searc
     )
 
 
-def _is_measured(sample: Sample) -> bool:
+def is_measured(sample: Sample) -> bool:
+    """Whether all patterns of an entry were measured."""
     return all(value.get("origin") == "measured" for value in sample.provenance.get("xrd", ({},)))
 
 
