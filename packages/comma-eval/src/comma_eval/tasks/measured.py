@@ -48,7 +48,7 @@ class Measured:
 
     @property
     def needs(self) -> Needs:
-        """Entries with a measured pattern and a protocol; of others in the data set a model may have seen the formula."""
+        """Entries with a measured pattern and a protocol; of others a model may have seen the formula."""
         return Needs(train=None, test=frozenset({"text", "xrd"}), keep=is_measured)
 
     def model_of(self, embedder: Embedder) -> EmbeddingScorer:
