@@ -223,6 +223,8 @@ TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "ablations-outcomes": outcomes,
     "corrupted-text": across("R@1", ("corruption", "corrupted"), direction="structure -> protocol", pool="open"),
     "corrupted-text-outcomes": outcomes,
+    "measured-patterns": across("R@1", ("direction",)),
+    "measured-patterns-outcomes": outcomes,
     "transfer": across("MAE", ("task",)),
     "transfer-outcomes": outcomes,
     "defects": across("accuracy", ("set", "host", "conditions", "model"), column="labels"),
