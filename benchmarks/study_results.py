@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from comma_eval.page.rows import belongs
+from comma_eval.report import belongs
 
 from benchmarks.results_form import RESULTS, as_text, checked
 

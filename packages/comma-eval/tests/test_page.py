@@ -15,8 +15,8 @@ from comma_eval.page.forest import forest, gain
 from comma_eval.page.maps import picture
 from comma_eval.page.page import of_report, render, under_test
 from comma_eval.page.parity import parities
-from comma_eval.page.rows import belongs, counted, questions
-from comma_eval.report import Grid, markdown_of, numeric
+from comma_eval.page.rows import counted, questions
+from comma_eval.report import Grid, belongs, markdown_of, numeric
 from comma_eval.task import Item, Report, Row
 
 PAYLOADS = (

@@ -31,6 +31,11 @@ class Grid:
     lines: tuple[tuple[str, ...], ...]
 
 
+def belongs(answer: str, model: str) -> bool:
+    """Whether an answer is a model's: tasks add words to its name, as in `m: image`, `m + ridge` or `m, imputed`."""
+    return answer == model or answer.startswith((f"{model}: ", f"{model} + ", f"{model}, "))
+
+
 def grids(report: Report) -> tuple[Grid, ...]:
     """Tables of each question: the figures, what the models have over the baselines, and what was taken for what."""
     questions: dict[tuple[tuple[str, str], ...], list[Row]] = {}

@@ -8,7 +8,7 @@ from comma_data.configfile import FaultAt, Key, find, load
 from comma_data.errors import ConfigError
 from comma_data.nearest import did_you_mean
 from comma_eval.errors import EvalError
-from comma_eval.page.rows import belongs
+from comma_eval.report import belongs
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from comma_app.errors import AppError

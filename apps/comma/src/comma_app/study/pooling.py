@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from comma_eval.defects.scores import WITHIN
 from comma_eval.metrics import COVERAGE, Interval, resamples, row
-from comma_eval.page.rows import TRUTH, belongs
 from comma_eval.pooled import FOR_PLOTS
-from comma_eval.report import AGAINST, MODEL
+from comma_eval.report import AGAINST, MODEL, TRUTH, belongs
 from comma_eval.task import Item, Row
 from jaxtyping import Float
 

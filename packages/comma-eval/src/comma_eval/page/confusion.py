@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from comma_eval.page.drawing import Picture, canvas, shortened, to_svg
-from comma_eval.page.rows import TRUTH, named
-from comma_eval.report import MODEL, Grid, question
+from comma_eval.page.rows import named
+from comma_eval.report import MODEL, TRUTH, Grid, question
 from comma_eval.task import Report, Row
 
 Shares = dict[str, dict[str, float]]

@@ -16,8 +16,8 @@ from comma_eval.page.drawing import Picture
 from comma_eval.page.forest import forest, gain
 from comma_eval.page.maps import picture
 from comma_eval.page.parity import parities
-from comma_eval.page.rows import belongs, counted, questions
-from comma_eval.report import AGAINST, MODEL, grids, numeric
+from comma_eval.page.rows import counted, questions
+from comma_eval.report import AGAINST, MODEL, belongs, grids, numeric
 from comma_eval.task import Report, Row
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from comma_eval.report import AGAINST, MODEL, SELF_EVIDENT, WHO, question
+from comma_eval.report import AGAINST, MODEL, SELF_EVIDENT, TRUTH, WHO, question
 from comma_eval.task import Row
 
 CHANCE = "chance"
 """Name of the line that knows nothing."""
 HEADLINES = ("R@1", "accuracy", "macro F1", "RMSE", "MAE")
 """Metrics that stand for a question in a figure of bars; the first that it has."""
-TRUTH = "truth"
-"""Label of a row that says which share of a class, of size n, was taken for the class that is its metric."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +49,6 @@ def questions(rows: Iterable[Row]) -> list[Question]:
     return [Question(labels=dict(key), rows=tuple(of)) for key, of in found.items()]
 
 
-def belongs(answer: str, model: str) -> bool:
-    """Whether an answer is a model's: tasks add words to its name, as in `m: image`, `m + ridge` or `m, imputed`."""
-    return answer == model or answer.startswith((f"{model}: ", f"{model} + ", f"{model}, "))
-
-
 def number(text: str) -> float | None:
     """The number that a label is, if it is one."""
     try:
@@ -66,7 +59,7 @@ def number(text: str) -> float | None:
 
 def counted(rows: Sequence[Row]) -> list[str]:
     """Labels along which a curve can be drawn: every value is a number, and one question has several of them."""
-    names = dict.fromkeys(name for row in rows for name in row.labels if name not in (*WHO, TRUTH))
+    names = dict.fromkeys(name for row in rows for name in row.labels if name not in WHO)
     found = []
     for name in names:
         values = [number(row.labels[name]) for row in rows if name in row.labels]
