@@ -21,7 +21,6 @@ def test_the_list_names_every_study_with_its_question():
     assert [line.split()[0] for line in lines] == [
         "ablations",
         "band-gap",
-        "band-gap-many",
         "corrupted-text",
         "demo",
         "measured-patterns",
