@@ -3,6 +3,7 @@
 import pytest
 from comma_app.study.config import STUDIES, Study, ordered, read_study
 from comma_app.study.folder import complete, differing
+from comma_app.study.models import askable
 from comma_app.study.runs import base_run, merged, run_of
 from comma_app.study.tasks import asked, names
 from comma_data.configfile import dump_toml, load
@@ -71,6 +72,11 @@ BAD = {
     ),
     "outcome of what is not scored": ("[models.a]\n", "[models.a]\nscored = false\n", r"primary\.0\.model: no 'a'"),
     "error that should rise": ('model = "a"', 'model = "a"\nmetric = "RMSE"', r"RMSE is an error: better = 'lower'"),
+    "asked what it was not trained for": (
+        "settings = { epochs = 3 }\n[tasks.t]\n",
+        'settings = { stages = ["supervised"], supervised = { target = "gap" } }\n[tasks.t]\nmodels = ["b"]\n',
+        r"tasks\.t\.models: 'b' was trained to tell 'gap' and nothing else: synthesis cannot ask it",
+    ),
     "start from nobody": ("[models.a]\n", '[models.a]\nstart = "c"\n', r"models\.a\.start: no 'c'"),
     "start in a circle": (
         "[models.a]\n[models.b]\n",
@@ -179,3 +185,23 @@ def test_what_all_have_in_common_may_be_written_elsewhere(tiny, values):
     for model in values["models"].values():
         model.setdefault("settings", {})["epochs"] = epochs
     assert differing(complete(tiny), complete(Study(**values))) == []
+
+
+def test_a_model_that_was_trained_to_tell_a_target_is_asked_for_that_alone():
+    telling = {"stages": ["supervised"], "supervised": {"target": "gap"}}
+    tasks = {
+        "gap": {"task": "property", "options": {"target": "gap"}},
+        "energy": {"task": "property", "options": {"target": "energy"}},
+        "gap-missing": {"task": "missing_property", "options": {"target": "gap"}},
+        "protocols": {"task": "synthesis"},
+    }
+    study = Study(
+        name="x", question="?", data="d", models={"aligned": {}, "telling": {"settings": telling}}, tasks=tasks
+    )
+    asked_of = {
+        name: askable(study, name, one.task)
+        for name, task in study.tasks.items()
+        for one in asked(task.task, task.options, task.each)
+    }
+    assert asked_of.pop("gap") == ["aligned", "telling"]
+    assert asked_of == {name: ["aligned"] for name in ("energy", "gap-missing", "protocols")}

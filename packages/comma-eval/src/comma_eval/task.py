@@ -124,6 +124,8 @@ class Needs:
     """Which samples are kept after they were read; None keeps all."""
     leave_out_seen: bool = False
     """Whether held-out samples of groups that the model has seen are left out; otherwise it gets no score."""
+    fitted: bool = False
+    """Whether a predictor may answer that has learnt the target already, as one of the stage `supervised`."""
     untrained: bool = False
     """Whether a model's own encoders with random weights are scored beside it."""
 

@@ -12,7 +12,7 @@ from comma_eval.report import belongs
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from comma_app.errors import AppError
-from comma_app.study.runs import merged, read_run
+from comma_app.study.runs import answers, base_run, merged, read_run, supervised
 from comma_app.study.tasks import asked
 
 STUDIES = Path(__file__).parent.parent / "studies"
@@ -210,6 +210,9 @@ def _tasks(study: Study) -> None:
             raise FaultAt(("tasks", name, "part"), "all folds are asked, which leaves none for the lines that learn")
         for model in task.models:
             _known(model, _scored(study), ("tasks", name, "models"))
+            if not all(answers(study, model, need) for need in needs):
+                told = f"was trained to tell {supervised(study, model)!r} and nothing else: {task.task} cannot ask it"
+                raise FaultAt(("tasks", name, "models"), f"{model!r} {told}; leave it out")
 
 
 def _outcomes(study: Study) -> None:
@@ -226,10 +229,7 @@ def _asked_model(answer: str, models: Sequence[str]) -> str:
 
 def _map(study: Study) -> None:
     """Vectors are kept of modalities that a model has."""
-    scored = (study.models[name] for name in _scored(study))
-    there = sorted(
-        {m for model in scored for m in read_run(model.run, merged(study.common, model.settings)).modalities}
-    )
+    there = sorted({m for name in _scored(study) for m in base_run(study, name).modalities})
     for name in study.map.modalities:
         _known(name, there, ("map", "modalities"))
 

@@ -17,7 +17,7 @@ from comma_eval.untrained import lines_of
 
 from comma_app.study.config import Study
 from comma_app.study.errors import StudyError
-from comma_app.study.runs import base_run, run_folder
+from comma_app.study.runs import answers, base_run, run_folder
 
 APART = 0.1
 """Share by which the labels that the others are given may differ from those that a model was trained with."""
@@ -54,20 +54,13 @@ class Finetuned:
 
 
 def askable(study: Study, task_name: str, task: Task[Any]) -> list[str]:
-    """Models that a task of the study is put to: a supervised one only where its target is asked."""
+    """Models that a task of the study is put to: all that it names, or all that can answer it."""
     chosen = study.tasks[task_name].models
-    found = []
-    for name, model in study.models.items():
-        fits = supervised(study, name) in ("", task.needs.target)
-        if model.scored and fits and (not chosen or name in chosen):
-            found.append(name)
-    return found
-
-
-def supervised(study: Study, name: str) -> str:
-    """The target that a model was trained to tell; empty for one that aligns."""
-    run = base_run(study, name)
-    return run.supervised.target if run.stages[-1] == "supervised" else ""
+    return [
+        name
+        for name, model in study.models.items()
+        if model.scored and (name in chosen if chosen else answers(study, name, task.needs))
+    ]
 
 
 def labels_of(study: Study, name: str, known: int) -> int:

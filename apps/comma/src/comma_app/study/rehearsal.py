@@ -17,9 +17,10 @@ from torch.nn.functional import normalize
 from comma_app.study.asking import Sides, answered
 from comma_app.study.config import Study
 from comma_app.study.errors import StudyError
-from comma_app.study.models import Finetuned, askable, labels_of, supervised
+from comma_app.study.models import Finetuned, askable, labels_of
 from comma_app.study.pieces import questions
 from comma_app.study.pooling import Question, gathered
+from comma_app.study.runs import supervised
 from comma_app.study.verdict import only
 
 MOST = 2000

@@ -9,6 +9,7 @@ from comma_align.cli import CONFIGS
 from comma_align.config import Run
 from comma_data.configfile import check, find
 from comma_data.errors import ConfigError
+from comma_eval.task import Needs
 
 from comma_app.study.errors import StudyError
 
@@ -60,6 +61,18 @@ def base_run(study: "Study", name: str) -> Run:
     """The run of a model in any fold."""
     model = study.models[name]
     return read_run(model.run, merged(study.common, model.settings))
+
+
+def supervised(study: "Study", name: str) -> str:
+    """The target that a model was trained to tell; empty for one that aligns."""
+    run = base_run(study, name)
+    return run.supervised.target if run.stages[-1] == "supervised" else ""
+
+
+def answers(study: "Study", name: str, needs: Needs) -> bool:
+    """Whether a model can be asked a task: one that was trained to tell a target has no vectors for other questions."""
+    target = supervised(study, name)
+    return not target or (needs.fitted and target == needs.target)
 
 
 def run_of(study: "Study", name: str, fold: int, folder: Path) -> Run:

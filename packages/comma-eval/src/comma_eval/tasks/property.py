@@ -52,7 +52,7 @@ class Property:
     def needs(self) -> Needs:
         """The target; and the modality, where there is one. Of several, a sample may lack some."""
         asked = frozenset(self.modalities if len(self.modalities) == 1 else ())
-        return Needs(train=asked, test=asked, target=self.target)
+        return Needs(train=asked, test=asked, target=self.target, fitted=True)
 
     def model_of(self, embedder: Embedder) -> Predictor:
         """A probe on frozen vectors."""
