@@ -57,7 +57,7 @@ def test_a_run_becomes_a_folder_that_loads_with_the_same_weights(run, weights, t
     before, after = (AlignedModel.from_pretrained(place) for place in (run / "model", tmp_path / "out"))
     assert before.encode("composition", ["NaCl"]).equal(after.encode("composition", ["NaCl"]))
     assert after.about["licence"] == "apache-2.0"
-    assert done.unknown == ("figures",)
+    assert done.unknown == ("figures unknown: give --results",)
     assert done.bytes == sum(path.stat().st_size for path in (tmp_path / "out").iterdir())
 
 
@@ -211,7 +211,7 @@ def test_the_command_says_where_it_is_and_what_it_does_not_know(run, tmp_path):
     done = CliRunner().invoke(make_app(), ["release", "model", str(run), "--out", str(tmp_path / "out"), "--json"])
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["name"] == "oxides"
-    assert "note: the card calls the licence unknown" in done.stderr
+    assert "note: the card calls the licence unknown: give --licence" in done.stderr
     assert f'AlignedModel.from_pretrained("{tmp_path / "out"}")' in done.stderr
 
 

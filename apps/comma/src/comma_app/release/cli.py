@@ -40,7 +40,7 @@ def model(
     told = {"out": str(done.out), "name": done.name, "weights": done.weights, "bytes": done.bytes}
     print(json.dumps(told) if json_ else f"{done.name}: {done.bytes / 1e6:.1f} MB, weights {done.weights}")
     for what in done.unknown:
-        print(f"note: the card calls the {what} unknown", file=sys.stderr)
+        print(f"note: the card calls the {what}", file=sys.stderr)
     print(f'written to {out}; load it with AlignedModel.from_pretrained("{out}")', file=sys.stderr)
 
 

@@ -40,11 +40,16 @@ class Released:
     """sha256 of the weights; the same as before."""
     bytes: int
     unknown: tuple[str, ...]
-    """What the card had to leave open."""
+    """What the card had to leave open, and how it is told."""
 
 
-OPEN = {"licence": "licence", "metrics": "figures", "groups_seen": "groups seen in training", "training": "settings"}
-"""Keys of the manifest that a card should not lack, and what they are."""
+OPEN = {
+    "licence": "licence unknown: give --licence",
+    "metrics": "figures unknown: give --results",
+    "groups_seen": "groups seen in training unknown: only a run knows them",
+    "training": "settings unknown: only a run knows them",
+}
+"""Keys of the manifest that a card should not lack: what it says without them, and what to do."""
 
 
 def release(
