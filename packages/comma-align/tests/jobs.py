@@ -5,12 +5,14 @@ import sys
 from pathlib import Path
 
 
-def gradients(world, out):
+def gradients(world, out, negatives=0):
     """Loss and gradients of a small objective on gathered vectors, written by the first process."""
     import torch
     import torch.distributed as dist
     from comma_align import gather as g
+    from comma_align.config import Objective
     from comma_align.objective import Alignment
+    from comma_align.order import share
     from comma_encoders.types import Embedded
 
     if world > 1:
@@ -23,10 +25,10 @@ def gradients(world, out):
         "text": [0, 1, 2, 5, 6, 7, 11],
         "xrd": [1, 3, 5, 7],
         "image": [],
-    }  # xrd: odd samples only; image: none at all
+    }  # xrd: not all processes have one; image: none at all
     formula = torch.tensor([0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 8])
     towers = torch.nn.ModuleDict({m: torch.nn.Linear(6, 4, dtype=torch.float64) for m in x})
-    mine = list(range(12))[g.rank() :: world]
+    mine = share(range(12), g.rank(), world)
     embedded = {}
     for m, rows in present.items():
         own = [r for r in rows if r in mine]
@@ -35,7 +37,9 @@ def gradients(world, out):
             embedded[m] = Embedded(z=z, rows=torch.tensor([mine.index(r) for r in own]))
     everyone = g.gather(embedded, tuple(sorted(present)), len(mine), torch.zeros(0, 4, dtype=torch.float64))
     groups = {"formula": g.gather_rows(formula[mine]), "material": g.gather_rows(torch.tensor(mine))}
-    objective = Alignment([("structure", "text"), ("structure", "xrd"), ("text", "xrd")]).double()
+    objective = Alignment(
+        [("structure", "text"), ("structure", "xrd"), ("text", "xrd")], Objective(negatives=negatives)
+    ).double()
     loss = objective(everyone, groups).total
     loss.backward()
     g.sum_gradients(list(towers.parameters()))

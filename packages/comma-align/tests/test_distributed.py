@@ -7,15 +7,15 @@ import pytest
 from processes import together
 
 
-def launch(processes, tmp_path):
+def launch(processes, tmp_path, negatives):
     out = tmp_path / f"out-{processes}.json"
-    assert together(processes, jobs.gradients, str(out)) == [0] * processes
+    assert together(processes, jobs.gradients, str(out), negatives) == [0] * processes
     return json.loads(out.read_text())
 
 
-@pytest.mark.parametrize("world", [2, 4])
-def test_several_processes_give_the_loss_and_gradients_of_one(tmp_path, world):
-    one, several = launch(1, tmp_path), launch(world, tmp_path)
+@pytest.mark.parametrize(("world", "negatives"), [(2, 0), (4, 0), (2, 4)])
+def test_several_processes_give_the_loss_and_gradients_of_one(tmp_path, world, negatives):
+    one, several = launch(1, tmp_path, negatives), launch(world, tmp_path, negatives)
     assert (one["world"], several["world"]) == (1, world)
     assert several["loss"] == pytest.approx(one["loss"], rel=1e-12)
     assert several["temperature"] == pytest.approx(one["temperature"], rel=1e-9)

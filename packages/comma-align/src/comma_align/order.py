@@ -72,5 +72,9 @@ def _leaves(
 
 
 def share(batch: Sequence[Item], rank: int, world: int) -> list[Item]:
-    """What one process takes of a global batch: every world-th sample."""
-    return list(batch[rank::world])
+    """What one process takes of a global batch: an even stretch of it.
+
+    The stretches behind each other are the batch, so that what is gathered from all has the order that one process has.
+    """
+    first, end = (len(batch) * number // world for number in (rank, rank + 1))
+    return list(batch[first:end])
