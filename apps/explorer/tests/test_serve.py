@@ -18,7 +18,7 @@ from comma_explorer.search.errors import SearchError
 from comma_explorer.serve.asked import Asked
 from comma_explorer.serve.desk import Desk
 from comma_explorer.serve.guard import Guard, answer
-from comma_explorer.serve.run import HOST, listening
+from comma_explorer.serve.run import HOST, listening, run
 from comma_explorer.serve.sent import Sent, plain, safe, words
 from comma_explorer.serve.site import LARGEST, app_of
 from hostile import MARK, hostile_data, payloads
@@ -267,22 +267,44 @@ def test_cookies_of_other_servers_do_not_hide_our_own(ask, server, cookies):
     ],
 )
 def test_browsers_do_not_name_port_80(port, host, status):
-    told = []
+    guard = Guard(app=passing, token="x", port=port, largest=1)  # noqa: S106 - of a test
+    assert guarded(guard, Host=host, Origin=f"http://{host}", Cookie=f"comma-{port}=x")["status"] == status
 
-    async def inner(_scope, _receive, send):
-        await answer(send, 200, "")
+
+async def passing(_scope, _receive, send):
+    """An app that is always content."""
+    await answer(send, 200, "")
+
+
+def guarded(guard, query="", **headers):
+    """How the answer of a guard begins."""
+    told = []
 
     async def send(message):
         told.append(message)
 
-    headers = [
-        (b"host", host.encode()),
-        (b"origin", f"http://{host}".encode()),
-        (b"cookie", f"comma-{port}=x".encode()),
-    ]
-    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers}
-    asyncio.run(Guard(app=inner, token="x", port=port, largest=1)(scope, None, send))  # noqa: S106 - of a test
-    assert told[0]["status"] == status
+    given = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": query.encode(), "headers": given}
+    asyncio.run(guard(scope, None, send))
+    return told[0]
+
+
+def test_a_browser_is_started_with_what_lets_in_once(monkeypatch, place):
+    opened, let_in = [], []
+
+    def serve(self, sockets):
+        """As a browser does, and then as someone who reads the list of processes."""
+        host, query = opened[0].removeprefix("http://").split("/?")
+        let_in.extend(guarded(self.config.app, query, Host=host) for _ in range(2))
+
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr(uvicorn.Server, "run", serve)
+    said = []
+    run(lambda: Desk.open(place / "index", atlas=place / "atlas.html"), browser=True, say=said.append)
+    assert [answered["status"] for answered in let_in] == [303, 401]
+    token = dict(let_in[0]["headers"])[b"set-cookie"].decode().partition("=")[2].partition(";")[0]
+    assert f"token={token}\n" in said[-1]
+    assert token not in opened[0]
 
 
 def test_the_token_in_the_address_becomes_a_cookie_of_this_site_alone(ask, server):

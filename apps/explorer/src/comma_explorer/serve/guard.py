@@ -6,8 +6,9 @@ site can send has to hold the token that was printed where the server was starte
 """
 
 import hmac
+import secrets
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -51,6 +52,16 @@ class Guard:
     port: int
     largest: int
     """Bytes of a request's body."""
+    _tickets: set[str] = field(default_factory=set)
+
+    def ticket(self) -> str:
+        """What stands for the token in one request, the next that holds it.
+
+        A browser is started with its address on the command line, which every user of the machine can read.
+        """
+        made = secrets.token_urlsafe(24)
+        self._tickets.add(made)
+        return made
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, refuse, or pass on."""
@@ -104,10 +115,13 @@ class Guard:
         return None
 
     def _given(self, scope: Scope) -> str | None:
-        """The token, where the address holds it."""
+        """The token, where the address holds it or a ticket, which is used up."""
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [])
-        ok = scope["path"] == "/" and len(given) == 1 and hmac.compare_digest(given[0].encode(), self.token.encode())
-        return self.token if ok else None
+        if scope["path"] != "/" or len(given) != 1:
+            return None
+        known = [one for one in (self.token, *self._tickets) if hmac.compare_digest(given[0].encode(), one.encode())]
+        self._tickets.difference_update(known)
+        return self.token if known else None
 
     def _knows(self, headers: MutableMapping[bytes, bytes]) -> bool:
         # by hand: servers at other ports set cookies too, and one that SimpleCookie cannot parse hides all behind it

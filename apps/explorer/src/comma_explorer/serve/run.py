@@ -49,12 +49,13 @@ def run(
         desk = opened()
         desk.warm()
         token, number = secrets.token_urlsafe(24), bound.getsockname()[1]
-        address = f"http://{HOST}:{number}/?token={token}"
+        address = f"http://{HOST}:{number}/?token="
+        app = app_of(desk, token=token, port=number)
         if desk.data is None:
             say("the data set of this index is not here: nothing is drawn (--data FOLDER)")
-        say(f"open {address}\nfor you alone, on this machine; end it with Ctrl-C")
+        say(f"open {address}{token}\nfor you alone, on this machine; end it with Ctrl-C")
         config = uvicorn.Config(
-            app_of(desk, token=token, port=number),
+            app,
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -62,5 +63,5 @@ def run(
             ws="none",
         )
         if browser:
-            webbrowser.open(address)
+            webbrowser.open(address + app.ticket())
         uvicorn.Server(config).run(sockets=[bound])
