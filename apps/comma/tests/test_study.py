@@ -1,6 +1,7 @@
 """A study from its TOML to its report: made, gone on with, killed, refused."""
 
 import json
+import shutil
 import tomllib
 from dataclasses import replace
 from hashlib import sha256
@@ -18,10 +19,10 @@ from comma_app.study.cli import app
 from comma_app.study.config import Study
 from comma_app.study.drive import Job, conduct, plan
 from comma_app.study.errors import PausedError, StudyError
-from comma_app.study.folder import PAGE, RESULT, TABLES
-from comma_app.study.pieces import Piece, pieces
+from comma_app.study.folder import PAGE, RESULT, TABLES, begin
+from comma_app.study.pieces import Piece, pieces, score_file
 from comma_app.study.result import compute
-from comma_app.study.reuse import take_over
+from comma_app.study.reuse import take_folds, take_over
 from comma_app.study.runs import base_run, run_folder, run_of
 from comma_app.study.tasks import Asked
 from comma_app.study.training import training
@@ -316,6 +317,39 @@ def test_trainings_of_another_study_are_taken_over_where_they_are_the_same(value
     assert [line.rpartition(" ")[2] for line in taken] == [str(finished / "runs" / "before" / "fold-0")]
     same = [folder / "runs" / "before" / "fold-0" / "model" for folder in (finished, out)]
     assert digest(same[0]) == digest(same[1])
+
+
+def test_folds_of_one_study_are_joined_from_several_folders(tiny, data, finished, tmp_path, monkeypatch):
+    parts = [tmp_path / name for name in ("first", "second")]
+    for fold, part in enumerate(parts):  # as a machine each would leave them
+        study = tiny.model_copy(update={"folds": (fold,)})
+        begin(part, study, ShardSet(data).manifest.data_hash)
+        for kept in ("runs/*", "scores", "vectors"):
+            for found in finished.glob(f"{kept}/fold-{fold}*"):
+                target = part / found.relative_to(finished)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                (shutil.copytree if found.is_dir() else shutil.copy)(found, target)
+    said, out = [], tmp_path / "study"
+    monkeypatch.setattr(drive, "do", lambda *_: pytest.fail("nothing is left to do"))
+    conduct(replace(job_of(tiny, data, out, said), runs=tuple(parts)))
+    assert [line for line in said if "copied from" in line] == [
+        f"fold {fold} was done already: copied from {part}" for fold, part in enumerate(parts)
+    ]
+    assert figures(out) == figures(finished)
+
+
+def test_a_fold_is_joined_as_a_whole_or_not_at_all(tiny, values, data, finished, tmp_path):
+    mine = ShardSet(data).manifest.data_hash
+    assert list(take_folds(tiny, tmp_path / "a", [finished], "another hash")) == []
+    other = check(Study, values | {"question": "another?"})
+    assert list(take_folds(other, tmp_path / "b", [finished], mine)) == []
+    begun = run_folder(tmp_path / "c", "ours", 1)
+    begun.mkdir(parents=True)
+    assert list(take_folds(tiny, tmp_path / "c", [finished], mine)) == [(0, finished)]
+    half = tmp_path / "half"
+    shutil.copytree(finished, half)
+    score_file(half, next(piece for piece in pieces(tiny) if piece.kind == "score")).unlink()
+    assert [fold for fold, _ in take_folds(tiny, tmp_path / "d", [half], mine)] == [1]
 
 
 def test_a_training_that_was_interrupted_goes_on_and_is_not_taken_over(tiny, data, finished, tmp_path, monkeypatch):

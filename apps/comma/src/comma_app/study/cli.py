@@ -31,7 +31,10 @@ def run(
     ] = None,
     runs: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder of another study: its finished trainings are taken over where they are the same."),
+        typer.Option(
+            help="Folder of another study: finished trainings, or whole folds of this study, are taken over "
+            "where they are the same."
+        ),
     ] = None,
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Stop after the piece during which so many minutes are over.")

@@ -19,7 +19,7 @@ from comma_app.study.folder import begin, check_same, clear_stillborn, done, hel
 from comma_app.study.models import check_start
 from comma_app.study.pieces import Piece, pieces
 from comma_app.study.report import finish
-from comma_app.study.reuse import check_sources, take_over
+from comma_app.study.reuse import check_sources, take_folds, take_over
 from comma_app.study.runs import base_run, run_folder, run_of
 
 Say = Callable[[str], None]
@@ -36,7 +36,8 @@ class Job:
     """What was typed, for the result."""
     say: Say
     runs: tuple[Path, ...] = ()
-    """Folders of other studies, whose finished trainings are taken over where they are the same."""
+    """Folders of other studies: their finished trainings, and folds of this study, are taken over where they are the
+    same."""
     quiet: bool = False
     """Whether trainings show no progress."""
 
@@ -78,12 +79,14 @@ def conduct(job: Job, minutes: float | None = None) -> None:
         refuse_leaks(job.study, shards)
         check_same(job.out, job.study, shards.manifest.data_hash)
         sides = Sides(data=shards, part=job.study.part)
-        left = [piece for piece in pieces(job.study) if not done(job.out, piece)]
-        if left:
+        if left := to_do(job):
             found = kept(job.study, job.data, sides, job.out)
             # only now: what fails its rehearsal is not begun, and can be corrected
             begin(job.out, job.study, shards.manifest.data_hash)
             keep(found, job.out)
+            for fold, source in take_folds(job.study, job.out, job.runs, shards.manifest.data_hash):
+                job.say(f"fold {fold} was done already: copied from {source}")
+            left = to_do(job)
             job.say("\n".join([*table(job.study, job.out, found), *(f"doubt: {doubt}" for doubt in found.doubts)]))
         for number, piece in enumerate(left, start=1):
             job.say(f"[{number}/{len(left)}] {piece.label}")
@@ -92,6 +95,11 @@ def conduct(job: Job, minutes: float | None = None) -> None:
                 rest = len(left) - number
                 raise PausedError(f"{minutes:g} minutes are over; {rest} pieces are left, and the same command goes on")
         finish(job.study, job.out, shards.manifest, job.command)
+
+
+def to_do(job: Job) -> list[Piece]:
+    """The pieces that are not finished."""
+    return [piece for piece in pieces(job.study) if not done(job.out, piece)]
 
 
 def do(job: Job, piece: Piece, sides: Sides) -> None:

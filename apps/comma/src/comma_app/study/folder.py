@@ -115,6 +115,15 @@ def check_same(folder: Path, study: Study, data_hash: str) -> None:
         )
 
 
+def same_but_folds(folder: Path, study: Study, data_hash: str) -> bool:
+    """Whether a folder is of the same study on the same data, perhaps with other folds."""
+    begun = read_json(folder / BEGUN)
+    if begun is None or begun["data_hash"] != data_hash:
+        return False
+    changed = differing(_as_today(begun["study"], study), complete(study))
+    return all(key.partition(".")[0] == "folds" for key in changed)
+
+
 def complete(study: Study) -> dict[str, Any]:
     """The study with every setting of its runs; where its data lie is no part of it."""
     told = study.model_dump(mode="json", exclude={"data", "common"})

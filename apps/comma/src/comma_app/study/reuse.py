@@ -1,4 +1,4 @@
-"""Trainings that another study has done already: taken over where they are the same to the last setting."""
+"""What was done elsewhere already: folds of the same study, and trainings that are the same to the last setting."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -8,12 +8,12 @@ from typing import Any
 from comma_align import folder as run_files
 from comma_align.config import Run
 from comma_data.configfile import load
-from comma_data.storage import ensure_folder
+from comma_data.storage import complete_file, ensure_folder
 
 from comma_app.study.config import Study
 from comma_app.study.errors import StudyError
-from comma_app.study.folder import trained
-from comma_app.study.pieces import Piece
+from comma_app.study.folder import done, same_but_folds, trained
+from comma_app.study.pieces import Piece, items_file, map_file, pieces, score_file
 from comma_app.study.runs import run_folder, run_of
 
 NAMING = {"name", "data"}
@@ -31,6 +31,51 @@ def check_sources(sources: Sequence[Path]) -> None:
             raise StudyError(f"{source} holds no trainings of a study (`runs/MODEL/fold-K`): give the folder of one")
 
 
+def take_folds(study: Study, folder: Path, sources: Sequence[Path], data_hash: str) -> Iterator[tuple[int, Path]]:
+    """Copy folds that other folders of the same study have finished, so that machines can share the folds of a study.
+
+    A fold comes from one folder as a whole, models with their scores. One of which anything is here stays as it is.
+
+    Yields:
+        Each fold that was copied, and where from.
+    """
+    twins = [source for source in sources if same_but_folds(source, study, data_hash)]
+    for fold in study.folds if twins else ():
+        wanted = [piece for piece in pieces(study) if piece.fold == fold]
+        begun = any(done(folder, p) or (p.kind == "train" and _run(folder, p).exists()) for p in wanted)
+        source = next((twin for twin in twins if all(done(twin, piece) for piece in wanted)), None)
+        if source is not None and not begun:
+            for piece in wanted:
+                _copy_piece(piece, source, folder)
+            yield fold, source
+
+
+def _run(folder: Path, piece: Piece) -> Path:
+    return run_folder(folder, piece.name, piece.fold)
+
+
+def _copy_piece(piece: Piece, source: Path, folder: Path) -> None:
+    """What tells that it is finished comes last."""
+    if piece.kind == "train":
+        _copy_run(_run(source, piece), _run(folder, piece))
+        return
+    files = (items_file, score_file) if piece.kind == "score" else (lambda place, piece: map_file(place, piece.fold),)
+    for file in files:
+        target = file(folder, piece)
+        ensure_folder(target.parent)
+        with complete_file(target) as made:
+            made.write(file(source, piece).read_bytes())
+
+
+def _copy_run(run: Path, target: Path) -> None:
+    """A finished run without what it would go on from; it is there as a whole or not at all."""
+    part = target.with_name(f"{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    ensure_folder(part.parent)
+    shutil.copytree(run, part, ignore=shutil.ignore_patterns("checkpoints", "best"))
+    part.rename(target)
+
+
 def take_over(study: Study, piece: Piece, folder: Path, sources: Sequence[Path], data_hash: str) -> Path | None:
     """Copy a finished training from another study, if one has the same settings, seed, fold and data.
 
@@ -46,12 +91,7 @@ def take_over(study: Study, piece: Piece, folder: Path, sources: Sequence[Path],
         manifest = trained(run)
         same_data = manifest is not None and manifest["data"]["data_hash"] == data_hash
         if same_data and _settings(load(Run, run / run_files.CONFIG)) == wanted:
-            target = run_folder(folder, piece.name, piece.fold)
-            part = target.with_name(f"{target.name}.part")
-            shutil.rmtree(part, ignore_errors=True)
-            ensure_folder(part.parent)
-            shutil.copytree(run, part, ignore=shutil.ignore_patterns("checkpoints", "best"))
-            part.rename(target)
+            _copy_run(run, _run(folder, piece))
             return run
     return None
 
