@@ -7,7 +7,6 @@ state.json             step and what else is no tensor, and sha256 of the two fi
 A stage keeps its own, under `checkpoints/STAGE`; and under `best/STAGE` its best, where it can end early.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from comma_encoders.folder import fit, read_weights
+from comma_encoders.folder import fit, read_weights, sha256
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -68,10 +67,6 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def commit(staged: Path, final: Path) -> None:
     """Give a finished folder its name: its files and the renaming are on the disk before this returns."""
     for path in (*staged.rglob("*"), staged):
@@ -101,7 +96,7 @@ def save(folder: Path, state: State, modules: nn.Module, optimizer: torch.optim.
     staged = staging(final)
     save_file({k: t.detach().cpu().contiguous() for k, t in modules.state_dict().items()}, staged / WEIGHTS)
     save_file(_moments(optimizer), staged / MOMENTS)
-    hashes = {name: _sha256(staged / name) for name in (WEIGHTS, MOMENTS)}
+    hashes = {name: sha256(staged / name) for name in (WEIGHTS, MOMENTS)}
     (staged / STATE).write_text(json.dumps({**asdict(state), "sha256": hashes}))
     commit(staged, final)
     for old in checkpoints(folder)[:-kept]:
@@ -112,7 +107,7 @@ def save(folder: Path, state: State, modules: nn.Module, optimizer: torch.optim.
 def _read(folder: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        damaged = [name for name in (WEIGHTS, MOMENTS) if _sha256(folder / name) != content["sha256"][name]]
+        damaged = [name for name in (WEIGHTS, MOMENTS) if sha256(folder / name) != content["sha256"][name]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{folder} is no whole checkpoint: {error!r}") from error
     if damaged:

@@ -4,7 +4,6 @@ On disk a predictor is a folder: `model/` as comma-encoders has it, `head.safete
 head's sha256, written last. A sample may lack modalities; what it has is averaged before the head.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -26,6 +25,7 @@ from torch.nn import functional
 from comma_align.errors import RunError
 
 Kind = Literal["regression", "two-part", "classes"]
+HEAD = "head.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +135,8 @@ def save(predictor: Predictor, path: Path, about: Mapping[str, Any]) -> None:
     weights = {
         k: t.detach().cpu().contiguous() for k, t in predictor.state_dict().items() if not k.startswith("model.")
     }
-    save_file(weights, path / "head.safetensors")
-    content = {"meaning": asdict(predictor.meaning), "width": predictor.width, "sha256": _sha256(path)}
+    save_file(weights, path / HEAD)
+    content = {"meaning": asdict(predictor.meaning), "width": predictor.width, "sha256": folder.sha256(path / HEAD)}
     (path / "predictor.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
@@ -149,16 +149,12 @@ def load(path: Path, device: str = "cpu") -> Predictor:
     """
     try:
         content = json.loads((path / "predictor.json").read_text(encoding="utf-8"))
-        intact = content["sha256"] == _sha256(path)
+        intact = content["sha256"] == folder.sha256(path / HEAD)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"there is no predictor in {path}: {error!r}") from error
     if not intact:
         raise RunError(f"{path}/head.safetensors is damaged: its sha256 differs; copy the folder again")
     said = {**content["meaning"], "classes": tuple(content["meaning"]["classes"])}
     predictor = Predictor(folder.load(path / "model", device=device), Meaning(**said), content["width"])
-    predictor.load_state_dict(folder.read_weights(path / "head.safetensors"), strict=False)
+    predictor.load_state_dict(folder.read_weights(path / HEAD), strict=False)
     return predictor.to(device).eval()
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256((path / "head.safetensors").read_bytes()).hexdigest()

@@ -11,6 +11,7 @@ import numpy as np
 from comma_data.sample import Sample
 
 from comma_eval import heads
+from comma_eval.baselines import refuse_taken
 from comma_eval.baselines.formulas import composition
 from comma_eval.baselines.properties import baselines
 from comma_eval.errors import EmptyTaskError, NotEmbeddedError, UsageError
@@ -19,7 +20,7 @@ from comma_eval.regression import numbers
 from comma_eval.task import Embedder, Item, Needs, Prediction, Predictor, Report, Row
 from comma_eval.tasks.answers import figures, items
 from comma_eval.tasks.cell import TARGETS, conventionals
-from comma_eval.tasks.predicting import Asked, predictions, refuse_names, shown, taught, told
+from comma_eval.tasks.predicting import Asked, predictions, shown, taught, told
 
 SOURCES = ("text", "xrd", "image", "composition")
 METRICS = ("MAE", "MAPE", "coverage", "width")
@@ -110,7 +111,7 @@ def _answers(
     known, plain = (taught([see(sample, source) for sample in train], TARGETS) for see in (_source, _bookkeeping))
     asked, plainly = (_asked(test, [see(sample, source) for sample in test]) for see in (_source, _bookkeeping))
     lines, readers = baselines(plain), _readers(source, models, known)
-    refuse_names(models, lines)
+    refuse_taken(models, lines)
     for target in TARGETS if readers or not models else ():
         truth = numbers(test, target)
         ours = predictions(readers, known, replace(asked, truth=truth), target)

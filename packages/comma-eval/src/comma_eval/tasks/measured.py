@@ -17,6 +17,7 @@ from jaxtyping import Float
 from sklearn.linear_model import RidgeCV
 from sklearn.preprocessing import normalize
 
+from comma_eval.baselines import refuse_taken
 from comma_eval.baselines.chance import Chance
 from comma_eval.baselines.features import text_features
 from comma_eval.baselines.formulas import elements
@@ -26,7 +27,7 @@ from comma_eval.embedding import EmbeddingScorer
 from comma_eval.errors import EmptyTaskError, UsageError
 from comma_eval.task import Embedder, Item, Needs, Report, Row
 from comma_eval.tasks.entries import Values, relevance, values
-from comma_eval.tasks.search import Scores, Search, refuse_taken, rows_and_items
+from comma_eval.tasks.search import Scores, Search, rows_and_items
 
 ALPHAS = tuple(10.0**power for power in range(-3, 4))
 """Of the ridge; chosen within the chemistries that it is fitted on, one pattern left out at a time."""

@@ -18,6 +18,7 @@ from comma_encoders.retrieval import same_group, similarity
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from comma_eval.baselines import refuse_taken
 from comma_eval.baselines.chance import Chance
 from comma_eval.embedding import EmbeddingScorer
 from comma_eval.errors import EmptyTaskError, NotEmbeddedError, UsageError
@@ -36,7 +37,7 @@ from comma_eval.tasks.absent import (
 )
 from comma_eval.tasks.entries import Values, formula_of, key_for, values
 from comma_eval.tasks.pool import Side
-from comma_eval.tasks.search import Scores, Search, answers, differences, refuse_taken, rows_and_items
+from comma_eval.tasks.search import Scores, Search, answers, differences, rows_and_items
 
 FRACTIONS = (0.0, 0.3, 0.6, 0.9)
 FILLED, GUESSED = "absent ones imputed", "target imputed"

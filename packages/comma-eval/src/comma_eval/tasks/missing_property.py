@@ -14,6 +14,7 @@ from jaxtyping import Float
 from sklearn.preprocessing import StandardScaler
 
 from comma_eval import heads
+from comma_eval.baselines import refuse_taken
 from comma_eval.baselines.properties import baselines
 from comma_eval.errors import EmptyTaskError, NotEmbeddedError
 from comma_eval.regression import numbers
@@ -21,7 +22,7 @@ from comma_eval.task import Embedder, Item, Needs, Prediction, Report, Row
 from comma_eval.tasks import answers
 from comma_eval.tasks.absent import There, Vectors, bare_entries, filled, fused, has, imputer_of, take_away, vectors
 from comma_eval.tasks.missing import FILLED, FRACTIONS
-from comma_eval.tasks.predicting import Asked, predictions, refuse_names, shown, taught, told
+from comma_eval.tasks.predicting import Asked, predictions, shown, taught, told
 
 METRICS = ("RMSE", "MAE")
 
@@ -80,7 +81,7 @@ class MissingProperty:
             truth=numbers(held_out, self.target),
         )
         lines = baselines(taught(learnt_from, (self.target,)))
-        refuse_names(models, lines)
+        refuse_taken(models, lines)
         theirs = predictions(lines, taught(learnt_from, (self.target,)), asked, self.target)
         entries = bare_entries(held_out, "")
         read = {name: Reader.of(head, vectors(models[name], entries), entries) for name, head in taught_heads.items()}

@@ -79,12 +79,6 @@ def predictions(
     return found
 
 
-def refuse_names(models: Mapping[str, object], lines: Mapping[str, object]) -> None:
-    """Refuse a model that is called as a baseline is."""
-    if taken := sorted(models.keys() & lines.keys()):
-        raise UsageError(f"a model cannot be called {taken[0]!r}: that is a baseline's name; rename its folder")
-
-
 def _check(name: str, found: Prediction, asked: Asked) -> None:
     shapes = {np.shape(values) for values in (found.value, found.low, found.high)}
     if shapes != {(len(asked.ids),)}:

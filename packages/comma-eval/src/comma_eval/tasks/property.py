@@ -13,13 +13,14 @@ from comma_data.sample import Sample
 from comma_data.split import in_label_order
 
 from comma_eval import heads
+from comma_eval.baselines import refuse_taken
 from comma_eval.baselines.properties import baselines
 from comma_eval.errors import EmptyTaskError, UsageError
 from comma_eval.probe import probe
 from comma_eval.regression import numbers
 from comma_eval.task import Embedder, Item, Needs, Prediction, Predictor, Report, Row
 from comma_eval.tasks import answers
-from comma_eval.tasks.predicting import Asked, predictions, refuse_names, shown, taught, told
+from comma_eval.tasks.predicting import Asked, predictions, shown, taught, told
 
 METRICS = ("RMSE", "MAE", "Spearman", "R2", "coverage", "width")
 ZERO = "is-zero F1"
@@ -73,7 +74,7 @@ class Property:
         """
         known, asked = self._train(told(train)), self._test(told(test))
         lines = baselines(known)
-        refuse_names(models, lines)
+        refuse_taken(models, lines)
         rows: list[Row] = []
         items: list[Item] = []
         for count in self.labels or (len(known),):

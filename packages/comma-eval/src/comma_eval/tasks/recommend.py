@@ -17,6 +17,7 @@ from comma_data.sample import Sample
 from jaxtyping import Float, Int
 
 from comma_eval.baselines import composition as composition_model
+from comma_eval.baselines import refuse_taken
 from comma_eval.baselines.formulas import composition
 from comma_eval.baselines.popularity import Popularity
 from comma_eval.chemistry import distances
@@ -27,7 +28,7 @@ from comma_eval.recommending import Recipe, library, popularity, texts_of
 from comma_eval.task import Embedder, Needs, Report, Row, Scorer
 from comma_eval.tasks.entries import entry_of, values
 from comma_eval.tasks.pool import Side
-from comma_eval.tasks.search import Answers, differences, figures, items, refuse_taken
+from comma_eval.tasks.search import Answers, differences, figures, items
 
 KS = (1, 5, 10)
 

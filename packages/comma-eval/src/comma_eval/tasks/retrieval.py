@@ -14,6 +14,7 @@ from comma_data.protocol import VIEWS, with_view
 from comma_data.sample import Sample
 from comma_encoders.modality import names
 
+from comma_eval.baselines import refuse_taken
 from comma_eval.baselines.amounts import ElementAmounts, gives_amounts
 from comma_eval.baselines.chance import Chance
 from comma_eval.baselines.composition_distance import CompositionDistance
@@ -22,7 +23,7 @@ from comma_eval.embedding import EmbeddingScorer
 from comma_eval.errors import EmptyTaskError, NotEmbeddedError, UsageError
 from comma_eval.task import Embedder, Item, Needs, Report, Row, Scorer
 from comma_eval.tasks.entries import Values, key_for, relevance, values
-from comma_eval.tasks.search import Scores, Search, refuse_taken, rows_and_items, scores_of
+from comma_eval.tasks.search import Scores, Search, rows_and_items, scores_of
 
 ALL = "all"
 STATE_COMPOSITION = frozenset({"composition", "structure"})

@@ -54,16 +54,6 @@ class Answers:
     """Queries whose best relevant item ties with another one; None where nothing is ranked against others."""
 
 
-def refuse_taken(models: Mapping[str, object], lines: Mapping[str, object]) -> None:
-    """Refuse a model whose name is that of a baseline.
-
-    Raises:
-        UsageError: there is one.
-    """
-    if taken := sorted(models.keys() & lines.keys()):
-        raise UsageError(f"a model cannot be called {taken[0]!r}: that is a baseline's name; rename its folder")
-
-
 def scores_of(scorers: Mapping[str, Scorer], queries: Side, gallery: Side) -> dict[str, Scores]:
     """Name -> its scores of all queries against the whole gallery."""
     return {name: scorer.score(queries.samples, gallery.samples) for name, scorer in scorers.items()}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from comma_data.protocol import VIEWS, with_view
 from comma_data.sample import Sample
 
-from comma_eval.baselines import composition, nearest_recipes
+from comma_eval.baselines import composition, nearest_recipes, refuse_taken
 from comma_eval.baselines.amounts import ElementAmounts, gives_amounts
 from comma_eval.baselines.chance import Chance
 from comma_eval.baselines.element_overlap import ElementOverlap
@@ -23,7 +23,7 @@ from comma_eval.errors import EmptyTaskError, UsageError
 from comma_eval.task import Embedder, Item, Needs, Report, Row, Scorer
 from comma_eval.tasks import corruption
 from comma_eval.tasks.pool import Pools, pools
-from comma_eval.tasks.search import refuse_taken, rows_and_items, scores_of
+from comma_eval.tasks.search import rows_and_items, scores_of
 from comma_eval.tasks.synthesis_pools import ALL, POOLS, directions
 from comma_eval.with_composition import WithComposition
 
