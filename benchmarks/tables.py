@@ -148,6 +148,12 @@ def across(
     return made
 
 
+def budgets(rows: Sequence[Row]) -> Iterator[Cells]:
+    """A line for each way to train, whatever the budget in a model's name, and a column for each number of labels."""
+    named = [{**row, "model": row["model"].removesuffix(f"-{row['labels']}")} for row in rows if "labels" in row]
+    return across("RMSE", ("model",), column="labels", subset="all")(named)
+
+
 def waits(rows: Sequence[Row]) -> Iterator[Cells]:
     """A line for each way to ask: the median and the longest wait."""
     yield ("asked with", "median, s", "longest, s")
@@ -225,6 +231,8 @@ TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "corrupted-text-outcomes": outcomes,
     "measured-patterns": across("R@1", ("direction",)),
     "measured-patterns-outcomes": outcomes,
+    "band-gap-labels": budgets,
+    "band-gap-labels-outcomes": outcomes,
     "transfer": across("MAE", ("task",)),
     "transfer-outcomes": outcomes,
     "defects": across("accuracy", ("set", "host", "conditions", "model"), column="labels"),

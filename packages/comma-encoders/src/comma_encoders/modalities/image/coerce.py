@@ -38,7 +38,7 @@ def _from_file(path: Path) -> np.ndarray:
 def coerce(value: Any) -> dict[str, Any]:
     """A raw image from an array, a Pillow image, the path of one, or a raw image; colours are averaged to grey.
 
-    The scale is that of a raw image, else unknown: how formats state it is known to comma-data, which also reads more of them.
+    The scale is that of a raw image, else unknown: comma-data knows how files state it, and reads more formats.
 
     Raises:
         InputError: none of these, or a file that cannot be read.
