@@ -149,9 +149,14 @@ def across(
 
 
 def budgets(rows: Sequence[Row]) -> Iterator[Cells]:
-    """A line for each way to train, whatever the budget in a model's name, and a column for each number of labels."""
-    named = [{**row, "model": row["model"].removesuffix(f"-{row['labels']}")} for row in rows if "labels" in row]
-    return across("RMSE", ("model",), column="labels", subset="all")(named)
+    """Errors of all ways to train, whatever the budget in a model's name, with a column for each number of labels."""
+    told = [row for row in rows if row.get("subset") == "all" and "labels" in row and "model" in row]
+    named = [{**row, "model": row["model"].removesuffix(f"-{row['labels']}")} for row in told]
+    for error in ("RMSE", "MAE"):
+        head, *lines = across(error, ("model",), column="labels")(named)
+        if error == "RMSE":
+            yield ("error, eV", *(name.removeprefix("RMSE, ") for name in head))
+        yield from ((error, *line) for line in lines)
 
 
 def waits(rows: Sequence[Row]) -> Iterator[Cells]:
