@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -377,6 +378,33 @@ def test_a_property_is_learnt_and_the_predictor_comes_back(data, tmp_path, kind,
     (tmp_path / "run" / "predictor" / "head.safetensors").write_bytes(b"x")
     with pytest.raises(RunError, match="damaged"):
         predictor.load(tmp_path / "run" / "predictor")
+
+
+@pytest.mark.parametrize("kind", ["regression", "two-part"])
+def test_squared_errors_are_told_by_the_mean_and_absolute_ones_by_the_median(kind):
+    truth = torch.tensor([0.0, 0.0, 1.0, 2.0, 9.0])
+    best = {}
+    for error in ("absolute", "squared"):
+        of = SimpleNamespace(meaning=predictor.meaning("gap", kind, truth.tolist(), error))
+        outputs = torch.zeros(1, 2, requires_grad=True)
+        optimizer = torch.optim.Adam([outputs], lr=0.02)
+        for _ in range(2000):
+            optimizer.zero_grad()
+            predictor.Predictor.loss(of, outputs.expand(5, 2), truth).backward()
+            optimizer.step()
+        best[error] = float(predictor.Predictor.values(of, outputs.detach()))
+    assert best["squared"] == pytest.approx(truth.mean().item(), abs=0.05)
+    # of all, or of those that are not zero, where most are not
+    assert best["absolute"] == pytest.approx(1.0 if kind == "regression" else 2.0, abs=0.1)
+
+
+def test_validation_goes_by_the_error_that_is_learnt(data, tmp_path):
+    asked = {"target": "gap", "kind": "two-part", "error": "squared", "epochs": 1}
+    stage = loop_of(supervised(data, supervised=asked), data, tmp_path / "run", "supervised").stage
+    score = stage.validate()
+    assert score.value == -score.figures["validation"]["RMSE"]
+    predictor.save(stage.predictor, tmp_path / "predictor", {})
+    assert predictor.load(tmp_path / "predictor").meaning == stage.predictor.meaning
 
 
 def test_the_head_alone_can_learn(data, tmp_path):

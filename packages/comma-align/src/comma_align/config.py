@@ -121,6 +121,9 @@ class Supervised(Section):
     """Which of the samples' targets is learnt."""
     kind: Literal["regression", "two-part", "classes"] = "regression"
     """A number; a number that is often exactly zero (zero or not, then how much); or a class."""
+    error: Literal["absolute", "squared"] = "absolute"
+    """Of a number, which errors are made small: absolute ones, best by the median, or squared ones, best by the mean,
+    for which `two-part` tells how much times how likely it is not zero. Validation goes by MAE or RMSE likewise."""
     epochs: Annotated[int, Field(ge=1)] = 100
     """Visits of every training sample."""
     tune: bool = True

@@ -25,6 +25,7 @@ from torch.nn import functional
 from comma_align.errors import RunError
 
 Kind = Literal["regression", "two-part", "classes"]
+Error = Literal["absolute", "squared"]
 HEAD = "head.safetensors"
 
 
@@ -38,6 +39,8 @@ class Meaning:
     mean: float = 0.0
     """Of the training values; with `two-part`, of those that are not zero."""
     deviation: float = 1.0
+    error: Error = "absolute"
+    """Which errors are made small."""
 
     @property
     def outputs(self) -> int:
@@ -45,7 +48,7 @@ class Meaning:
         return {"regression": 1, "two-part": 2, "classes": len(self.classes)}[self.kind]
 
 
-def meaning(target: str, kind: Kind, found: Sequence[float | str]) -> Meaning:
+def meaning(target: str, kind: Kind, found: Sequence[float | str], error: Error = "absolute") -> Meaning:
     """The meaning that fits training values.
 
     Raises:
@@ -65,7 +68,8 @@ def meaning(target: str, kind: Kind, found: Sequence[float | str]) -> Meaning:
     values = values[values != 0] if kind == "two-part" else values
     if len(values) < 2:
         raise RunError(f"supervised.target: {target!r} has {len(values)} values to learn from")
-    return Meaning(target=target, kind=kind, mean=float(values.mean()), deviation=float(values.std()) or 1.0)
+    deviation = float(values.std()) or 1.0
+    return Meaning(target=target, kind=kind, mean=float(values.mean()), deviation=deviation, error=error)
 
 
 class Predictor(nn.Module):
@@ -96,16 +100,17 @@ class Predictor(nn.Module):
         return out
 
     def loss(self, outputs: Float[Tensor, "samples outputs"], truth: Float[Tensor, " samples"]) -> Float[Tensor, ""]:
-        """What is minimised: absolute error, with `two-part` also the cross-entropy of zero or not; cross-entropy."""
+        """What is minimised: the error, with `two-part` also the cross-entropy of zero or not; cross-entropy."""
         of = self.meaning
         if of.kind == "classes":
             return functional.cross_entropy(outputs, truth.long())
-        wanted = (truth - of.mean) / of.deviation
+        off = outputs[:, 0] - (truth - of.mean) / of.deviation
+        errors = off.abs() if of.error == "absolute" else off.square()
         if of.kind == "regression":
-            return (outputs[:, 0] - wanted).abs().mean()
+            return errors.mean()
         there = truth != 0
         whether = functional.binary_cross_entropy_with_logits(outputs[:, 1], there.to(outputs.dtype))
-        return whether + ((outputs[:, 0] - wanted).abs() * there).sum() / len(truth)
+        return whether + (errors * there).sum() / len(truth)
 
     def values(self, outputs: Float[Tensor, "samples outputs"]) -> Float[Tensor, " samples"]:
         """What the outputs say: a number in the target's unit, or the place of a class."""
@@ -113,8 +118,11 @@ class Predictor(nn.Module):
         if of.kind == "classes":
             return outputs.argmax(dim=1).float()
         numbers = outputs[:, 0] * of.deviation + of.mean
+        if of.kind == "regression":
+            return numbers
         # a quantity that is often exactly zero, such as a band gap, is never below it
-        return torch.where(outputs[:, 1] > 0, numbers.clamp(min=0), 0.0) if of.kind == "two-part" else numbers
+        there = outputs[:, 1].sigmoid() if of.error == "squared" else outputs[:, 1] > 0
+        return there * numbers.clamp(min=0)
 
     @torch.inference_mode()
     def predict(self, samples: Sequence[SampleLike], batch_size: int = 64) -> NDArray[Any]:

@@ -41,7 +41,8 @@ class Supervised:
             )
         if run.supervised.labels:
             known = _first(known, run.supervised.labels)
-        of = meaning(run.supervised.target, run.supervised.kind, [s.targets[run.supervised.target] for s in known])
+        asked = run.supervised
+        of = meaning(asked.target, asked.kind, [s.targets[asked.target] for s in known], asked.error)
         self.predictor = Predictor(model, of).to(accelerator.device)
         self.validation = [s for s in _with_target(source.validation, run) if _told(s, of) is not None]
         encoders = [*model.encoders.parameters()] if run.supervised.tune else []
@@ -86,7 +87,7 @@ class Supervised:
         predictor.save(self.predictor, path, about)
 
     def validate(self) -> Score:
-        """Mean absolute error or accuracy on the validation fold."""
+        """Error or accuracy on the validation fold."""
         of = self.predictor.meaning
         if not self.validation:
             return Score(value=None, figures={"validation": {}}, note="no validation sample has the target")
@@ -101,8 +102,9 @@ class Supervised:
             )
         error = found - truth.astype(float)
         figures = {"MAE": float(np.abs(error).mean()), "RMSE": float(np.sqrt((error**2).mean()))}
+        name = "MAE" if of.error == "absolute" else "RMSE"
         return Score(
-            value=-figures["MAE"], figures={"validation": figures}, note=f"validation MAE {figures['MAE']:.4g}"
+            value=-figures[name], figures={"validation": figures}, note=f"validation {name} {figures[name]:.4g}"
         )
 
 
