@@ -173,6 +173,7 @@ def similarity(z, a, b):
     return value(found[eye].mean()), value(found[~eye].mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [k for k in OBJECTIVES if k != "cmc_literal"])
 def test_it_brings_pairs_together_and_keeps_others_apart(kind):
     z = trained(kind)
@@ -181,6 +182,7 @@ def test_it_brings_pairs_together_and_keeps_others_apart(kind):
     assert effective_rank(z["structure"]) > 2.5
 
 
+@pytest.mark.slow
 def test_the_literal_loss_pulls_mismatched_pairs_together_and_its_bounded_reading_does_not():
     weights = {"image-structure": 5.0}
     literal, bounded = (

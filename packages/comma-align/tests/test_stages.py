@@ -90,6 +90,7 @@ def test_dropout_leaves_out_the_same_in_both_passes(data, tmp_path):
     assert not torch.equal(first["text"].z, other["text"].z)
 
 
+@pytest.mark.slow
 def test_a_mean_of_weights_is_validated_saved_and_resumed(data, tmp_path):
     run = settings(data, epochs=4, optimizer={"ema": 0.9})
     train.train(run, data, tmp_path / "whole", quiet=True)
@@ -270,6 +271,7 @@ def test_signs_of_collapse_are_logged(data, tmp_path):
     assert {"alignment structure-text", "uniformity text", "effective rank structure"} <= set(logged)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_mixed_precision_learns(data, tmp_path, precision):
     changes = {"epochs": 20, "augmentation": {}, "optimizer": {"encoder_lr": 5e-3, "head_lr": 5e-3}}
@@ -288,6 +290,7 @@ def test_half_precision_halves_its_scale_when_a_gradient_overflows():
     assert not Scaling(half=False).learn(finite=False)
 
 
+@pytest.mark.slow
 def test_a_run_in_half_precision_that_goes_on_raises_its_scale_at_the_same_step(data, tmp_path, monkeypatch):
     monkeypatch.setattr("comma_align.precision.GROWS_AFTER", 4)
     monkeypatch.setattr("comma_align.precision.FIRST", 64.0)
@@ -441,6 +444,7 @@ def test_targets_that_cannot_be_learnt_are_refused(data, tmp_path, changes, mess
         train.train(supervised(data, supervised=changes), data, tmp_path / "run", quiet=True)
 
 
+@pytest.mark.slow
 def test_encoders_are_pretrained_and_go_into_the_alignment(data, tmp_path):
     run = settings(data, stages=("pretrain", "align"), epochs=2, pretrain={"epochs": 10}, augmentation={},
                    optimizer={"encoder_lr": 5e-3, "head_lr": 5e-3})  # fmt: skip

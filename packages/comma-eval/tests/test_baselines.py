@@ -76,6 +76,7 @@ def test_loss_takes_equal_shares_of_all_positives():
     assert composition.loss(a, b, same).item() == pytest.approx(np.mean(rows), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_composition_model_learns_elements(perovskites):
     rng = np.random.default_rng(0)
     held_out = set(rng.choice(sorted({s.groups["formula"] for s in perovskites}), size=16, replace=False))

@@ -67,6 +67,7 @@ def test_tables_and_json(on_disk, tmp_path):
     assert {row["labels"] for row in document["rows"]} == {"1", "2", "3", "all"}
 
 
+@pytest.mark.slow
 def test_a_model_and_its_random_weights_are_scored(on_disk, make_model):
     report = evaluate(Defects(shots=(2,)), make_model("image", "structure"), on_disk, Asked())
     lines = {row.labels["model"] for row in report.rows if row.labels.get("model", "").startswith("mine")}
@@ -114,6 +115,7 @@ def hosts(number):
                 number -= 1
 
 
+@pytest.mark.slow
 def test_simulated_images_of_textbook_crystals():
     images = list(hosts(6))
     assert [len(of_host) for of_host in images] == [10] * 6

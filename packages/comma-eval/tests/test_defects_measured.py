@@ -271,6 +271,7 @@ class Means:
         return {"image": Embedded(z=torch.tensor(np.array(z)), rows=torch.arange(len(samples)))}
 
 
+@pytest.mark.slow
 def test_every_host_and_every_set_of_boxes_has_its_tables(monkeypatch):
     monkeypatch.setattr("comma_eval.defects.answers.DRAWS", 1)
     patches = [*strip("bulk", 0, step=38), *strip("vacancy", 30, shade=60, step=38)]
@@ -312,6 +313,7 @@ def test_what_a_model_has_seen_is_left_out():
         unseen(samples, [group_hash("CdTe"), group_hash("foil")])
 
 
+@pytest.mark.slow
 def test_hosts_that_a_model_has_seen_have_no_table(tmp_path, monkeypatch):
     monkeypatch.setattr("comma_eval.defects.answers.DRAWS", 1)
     samples = [

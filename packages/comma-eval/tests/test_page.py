@@ -113,6 +113,7 @@ def test_the_detector_sees_a_page_that_was_not_escaped(benign):
     assert ("script", ()) in Skeleton(benign.replace("benign", PAYLOADS[0])).tags
 
 
+@pytest.mark.slow
 def test_real_chromium_runs_nothing_asks_for_nothing_and_does_not_scroll_sideways(tmp_path, benign, planted):
     """The page's own policy is taken out, so that the escaping alone has to hold."""
     playwright = pytest.importorskip("playwright.sync_api")

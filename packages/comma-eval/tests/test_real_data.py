@@ -60,6 +60,7 @@ def test_element_overlap_is_far_above_chance(parts):
     assert result.at[1] > 30 * result.chance[1]
 
 
+@pytest.mark.slow
 def test_the_composition_model_is_far_above_chance(parts):
     train, pool = parts
     result = score(EmbeddingScorer(embedder=model.fit(train, steps=150)), pool)
