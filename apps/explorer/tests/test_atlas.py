@@ -135,6 +135,7 @@ def test_a_single_structure_is_no_map(place):
         collect(place / "index", most=1)
 
 
+@pytest.mark.slow
 def test_in_a_real_browser_the_map_is_drawn_and_hostile_texts_stay_texts(atlas, tmp_path):
     playwright = pytest.importorskip("playwright.sync_api")
     if shutil.which("chromium") is None:

@@ -213,6 +213,7 @@ def test_both_sides_agree_on_the_similarity_and_it_is_the_models(shipped):
     assert plain["sides"][1]["by_step"].keys() == {"1", "2", "3"}
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_explanation(shipped):
     a, b = Given(modality="structure", value=SALT, name="a"), Given(modality="text", value=PROTOCOL, name="b")
     assert as_json(explain(shipped, a, b, seed=3)) == as_json(explain(shipped, a, b, seed=3))

@@ -164,6 +164,7 @@ def chromium():
         browser.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1280, 390])
 def test_chromium_shows_it_without_errors_requests_or_scrolling_sideways(tmp_path, chromium, width):
     shown = chromium.new_page(viewport={"width": width, "height": 800})
