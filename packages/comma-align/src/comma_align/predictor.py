@@ -161,7 +161,7 @@ def load(path: Path, device: str = "cpu") -> Predictor:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"there is no predictor in {path}: {error!r}") from error
     if not intact:
-        raise RunError(f"{path}/head.safetensors is damaged: its sha256 differs; copy the folder again")
+        raise RunError(f"{path / HEAD} is damaged: its sha256 differs; copy the folder again")
     said = {**content["meaning"], "classes": tuple(content["meaning"]["classes"])}
     predictor = Predictor(folder.load(path / "model", device=device), Meaning(**said), content["width"])
     predictor.load_state_dict(folder.read_weights(path / HEAD), strict=False)
