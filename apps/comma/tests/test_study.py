@@ -330,7 +330,8 @@ def test_folds_of_one_study_are_joined_from_several_folders(tiny, data, finished
                 target.parent.mkdir(parents=True, exist_ok=True)
                 (shutil.copytree if found.is_dir() else shutil.copy)(found, target)
     said, out = [], tmp_path / "study"
-    monkeypatch.setattr(drive, "do", lambda *_: pytest.fail("nothing is left to do"))
+    for idle in ("do", "kept"):
+        monkeypatch.setattr(drive, idle, lambda *_: pytest.fail("nothing is left to do"))
     conduct(replace(job_of(tiny, data, out, said), runs=tuple(parts)))
     assert [line for line in said if "copied from" in line] == [
         f"fold {fold} was done already: copied from {part}" for fold, part in enumerate(parts)
@@ -343,8 +344,8 @@ def test_a_fold_is_joined_as_a_whole_or_not_at_all(tiny, values, data, finished,
     assert list(take_folds(tiny, tmp_path / "a", [finished], "another hash")) == []
     other = check(Study, values | {"question": "another?"})
     assert list(take_folds(other, tmp_path / "b", [finished], mine)) == []
-    begun = run_folder(tmp_path / "c", "ours", 1)
-    begun.mkdir(parents=True)
+    begin(tmp_path / "c", tiny, mine)
+    run_folder(tmp_path / "c", "ours", 1).mkdir(parents=True)
     assert list(take_folds(tiny, tmp_path / "c", [finished], mine)) == [(0, finished)]
     half = tmp_path / "half"
     shutil.copytree(finished, half)

@@ -79,14 +79,13 @@ def conduct(job: Job, minutes: float | None = None) -> None:
         refuse_leaks(job.study, shards)
         check_same(job.out, job.study, shards.manifest.data_hash)
         sides = Sides(data=shards, part=job.study.part)
+        for fold, source in take_folds(job.study, job.out, job.runs, shards.manifest.data_hash):
+            job.say(f"fold {fold} was done already: copied from {source}")
         if left := to_do(job):
             found = kept(job.study, job.data, sides, job.out)
             # only now: what fails its rehearsal is not begun, and can be corrected
             begin(job.out, job.study, shards.manifest.data_hash)
             keep(found, job.out)
-            for fold, source in take_folds(job.study, job.out, job.runs, shards.manifest.data_hash):
-                job.say(f"fold {fold} was done already: copied from {source}")
-            left = to_do(job)
             job.say("\n".join([*table(job.study, job.out, found), *(f"doubt: {doubt}" for doubt in found.doubts)]))
         for number, piece in enumerate(left, start=1):
             job.say(f"[{number}/{len(left)}] {piece.label}")

@@ -12,7 +12,7 @@ from comma_data.storage import complete_file, ensure_folder
 
 from comma_app.study.config import Study
 from comma_app.study.errors import StudyError
-from comma_app.study.folder import done, same_but_folds, trained
+from comma_app.study.folder import begin, done, same_but_folds, trained
 from comma_app.study.pieces import Piece, items_file, map_file, pieces, score_file
 from comma_app.study.runs import run_folder, run_of
 
@@ -45,6 +45,7 @@ def take_folds(study: Study, folder: Path, sources: Sequence[Path], data_hash: s
         begun = any(done(folder, p) or (p.kind == "train" and _run(folder, p).exists()) for p in wanted)
         source = next((twin for twin in twins if all(done(twin, piece) for piece in wanted)), None)
         if source is not None and not begun:
+            begin(folder, study, data_hash)  # the other folder's rehearsal was of this study
             for piece in wanted:
                 _copy_piece(piece, source, folder)
             yield fold, source
