@@ -103,7 +103,8 @@ def test_no_worker_outlives_a_killed_build(tmp_path):
         "from comma_data_probe import tell\n"
         "if __name__ == '__main__': list(Processes(workers=2).map(tell, range(1000), on_death=abs, size=1))"
     )
-    probe = "import os, time\ndef tell(_):\n print(os.getpid(), flush=True)\n time.sleep(0.1)\n"
+    # One write per line: `print` makes two of them where PYTHONUNBUFFERED is set, and two workers' get mixed.
+    probe = "import os, time\ndef tell(_):\n os.write(1, b'%d\\n' % os.getpid())\n time.sleep(0.1)\n"
     (tmp_path / "comma_data_probe.py").write_text(probe)
     (tmp_path / "main.py").write_text(code)
     command = [sys.executable, str(tmp_path / "main.py")]
