@@ -300,6 +300,7 @@ def test_killed_anywhere_it_goes_on_and_tells_the_same(data, tmp_path, finished)
     assert figures(out) == figures(finished)
 
 
+@pytest.mark.slow
 def test_time_that_is_over_pauses_after_a_piece(tiny, data, finished, tmp_path):
     out, count = tmp_path / "study", len(list(pieces(tiny)))
     with pytest.raises(PausedError, match=rf"0 minutes are over; {count - 1} pieces are left") as paused:
@@ -309,6 +310,7 @@ def test_time_that_is_over_pauses_after_a_piece(tiny, data, finished, tmp_path):
     assert figures(out) == figures(finished)
 
 
+@pytest.mark.slow
 def test_trainings_of_another_study_are_taken_over_where_they_are_the_same(values, data, finished, tmp_path):
     values["models"]["clip"]["settings"]["epochs"] = 1
     study, said, out = check(Study, values | {"name": "again", "folds": [0]}), [], tmp_path / "study"
@@ -319,6 +321,7 @@ def test_trainings_of_another_study_are_taken_over_where_they_are_the_same(value
     assert digest(same[0]) == digest(same[1])
 
 
+@pytest.mark.slow
 def test_folds_of_one_study_are_joined_from_several_folders(tiny, data, finished, tmp_path, monkeypatch):
     parts = [tmp_path / name for name in ("first", "second")]
     for fold, part in enumerate(parts):  # as a machine each would leave them
@@ -450,6 +453,7 @@ def test_a_first_model_that_saw_the_test_groups_is_refused_at_once(go, data, tmp
     assert not (tmp_path / "study" / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_model_that_saw_the_test_groups_gets_no_score(tiny, data, finished, tmp_path, values):
     """The manifest of a trained model is what decides, whatever was checked before."""
     one = Study(**(values | {"folds": [0]}))
@@ -470,6 +474,7 @@ def test_an_outcome_without_a_question_is_refused_before_anything_is_trained(dat
     assert not (tmp_path / "study" / "runs").exists()
 
 
+@pytest.mark.slow
 def test_what_fails_its_rehearsal_is_not_begun_and_can_be_corrected(tiny, data, tmp_path, values):
     out = tmp_path / "study"
     values["primary"][0]["where"]["view"] = "masked"
@@ -539,6 +544,7 @@ def supervised(values, **options):
     return Study(**kept, folds=[0, 1], common=common, models=models, tasks=tasks, primary=[primary])
 
 
+@pytest.mark.slow
 def test_a_property_is_told_by_probes_and_by_what_was_trained_for_it(data, tmp_path, values):
     out = tmp_path / "study"
     conduct(job_of(supervised(values), data, out))
@@ -556,6 +562,7 @@ def test_a_property_is_told_by_probes_and_by_what_was_trained_for_it(data, tmp_p
     assert told["primary"][0]["against"] == "probe"
 
 
+@pytest.mark.slow
 def test_models_of_a_budget_of_labels_are_compared_with_others_of_that_budget(data, tmp_path, values):
     study = supervised(values, labels=[20])
     telling = study.models["telling"]
@@ -582,6 +589,7 @@ def comma_study(*arguments):
     return done
 
 
+@pytest.mark.slow
 def test_the_command_prints_verdicts_or_the_result_and_says_where_things_are(data, finished, result, tmp_path):
     (tmp_path / "tiny.toml").write_text(working.TINY)
     done = comma_study(tmp_path / "tiny.toml", "--data", data, "--out", finished)
@@ -599,6 +607,7 @@ def test_a_dry_run_of_the_command_prints_the_pieces(data, finished, tmp_path):
     assert "left" in done.stdout.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_payload_in_the_study_does_not_run_in_the_page(tiny, data, finished, tmp_path):
     payload = "<script>alert(1)</script>"
     first = replace(job_of(tiny, data, finished), command=payload)
