@@ -248,7 +248,7 @@ def meets(where, values, place):
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(where=filters, n=st.integers(1, 30), seed=st.integers(0, 99), few=st.sampled_from([0, 10**6]))
 def test_no_condition_loses_a_hit(place, where, n, seed, few):
     """Against a check of every sample in plain Python, by the plain product and by the codes."""

@@ -42,7 +42,7 @@ def galleries(draw):
     return vectors, queries, rng
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(galleries(), st.integers(1, 30), st.integers(1, 64))
 def test_both_exact_ways_are_the_definition(case, k, prefix):
     vectors, queries, rng = case
@@ -58,7 +58,7 @@ def test_both_exact_ways_are_the_definition(case, k, prefix):
                 assert found[1].tolist() == scores.tolist()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(galleries(), st.integers(1, 64))
 def test_no_score_is_above_its_bound(case, prefix):
     vectors, queries, _ = case

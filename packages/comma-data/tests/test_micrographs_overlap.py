@@ -34,7 +34,7 @@ def refuse(record: Record, error: ImageError) -> Refusal:
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 66), st.integers(0, 136)), min_size=1, max_size=12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_places_agree_with_where_crops_were_taken(cuts):
     placed = place([crop(*cut) for cut in cuts])
     for (picture, y, x), here in zip(cuts, placed, strict=True):

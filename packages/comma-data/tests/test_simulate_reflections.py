@@ -44,7 +44,7 @@ def random_crystal(seed, atoms, edge, skew):
     }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), atoms=st.integers(1, 30), edge=st.floats(3.0, 9.0), skew=st.floats(0.0, 0.3))
 def test_lines_of_any_crystal_are_those_of_pymatgen(seed, atoms, edge, skew):
     assert_equal_lines(random_crystal(seed, atoms, edge, skew))

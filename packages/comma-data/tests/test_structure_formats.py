@@ -545,7 +545,7 @@ def test_stated_charges_are_noted_or_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.cif", "POSCAR", "a.json", "a.xyz", "a.sdf"])
 @given(data=st.data())
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_changed_files_give_records_or_refusals(tmp_path, make, name, data):
     sources = {
         "a.cif": make["cif"](),
@@ -571,7 +571,7 @@ def test_changed_files_give_records_or_refusals(tmp_path, make, name, data):
     edges=st.tuples(*[st.floats(3, 9)] * 3),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_format_gives_back_what_was_written(tmp_path, numbers, edges, seed):
     fractional = np.random.default_rng(seed).uniform(-1, 2, (len(numbers), 3))
     crystal = Structure(Lattice.from_parameters(*edges, 80, 95, 110), numbers, fractional)

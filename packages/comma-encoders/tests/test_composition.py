@@ -104,7 +104,7 @@ def test_the_table_travels_with_the_weights():
 amounts = st.dictionaries(st.sampled_from(SYMBOLS), st.floats(0.01, 100), min_size=1, max_size=6)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(amounts, st.floats(0.01, 1000))
 def test_only_ratios_count_and_the_order_does_not(value, scale):
     reordered = {symbol: amount * scale for symbol, amount in reversed(value.items())}
@@ -112,7 +112,7 @@ def test_only_ratios_count_and_the_order_does_not(value, scale):
     torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(amounts)
 def test_every_statistic_lies_between_the_extremes(value):
     mean, deviation, low, high, spread, common = ward(collate([value], Config())["fractions"], TABLE)[0].view(6, -1)

@@ -60,7 +60,7 @@ def test_levels_on_a_pedestal_survive(dtype, pedestal):
 
 
 @given(gain=st.floats(1e-3, 1e3), offset=st.floats(-1e3, 1e3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_gain_and_offset_do_not_matter(gain, offset):
     pixels = picture().astype(np.float64) / 2**16
     np.testing.assert_allclose(scaled(gain * pixels + offset * gain), scaled(pixels), atol=1e-3)
@@ -385,7 +385,7 @@ def test_a_source_that_cannot_be_is_named(pretrained):
 
 
 @given(seed=st.integers(0, 10_000), strength=st.floats(0.01, 1.0), crop=st.booleans(), erase=st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_variant_is_finite_and_keeps_its_scale(seed, strength, crop, erase):
     value = examples("image", 1, seed)[0]
     out = augment(value, np.random.default_rng(seed), strength, crop=crop, erase=erase)

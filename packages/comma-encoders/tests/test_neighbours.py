@@ -82,7 +82,7 @@ def test_atoms_far_outside_have_the_neighbours_of_atoms_inside():
     np.testing.assert_allclose(as_rows(found), as_rows(expected), atol=1e-9)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 2**31))
 def test_neighbours_of_random_crystals_agree_with_brute_force(seed):
     rng = np.random.default_rng(seed)

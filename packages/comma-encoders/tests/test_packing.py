@@ -26,7 +26,7 @@ def test_what_fits_is_within_room_or_alone(sizes, batch_size, room):
         assert sum(sizes[: count + 1]) > room
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.integers(-3, 60), max_size=40), st.integers(1, 10))
 def test_every_value_is_in_one_batch_or_refused(values, batch_size):
     packer = Packer(collate, batch_size, budget=2000)

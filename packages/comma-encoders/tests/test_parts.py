@@ -123,7 +123,7 @@ def test_words_that_are_not_read_count_for_nothing():
 
 
 @given(st.text(min_size=1, max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_token_of_any_text_belongs_to_one_of_its_words(text):
     from comma_encoders.modalities.text.lexer import words
     from comma_encoders.modalities.text.tokenizer import tokenizer_of

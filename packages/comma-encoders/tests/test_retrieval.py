@@ -44,7 +44,7 @@ def random_pool(queries=40, gallery=30, seed=0, levels=6):
     return rng.integers(levels, size=(queries, gallery)).astype(float), relevant
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pool=pools(), k=st.integers(1, 7))
 def test_ties_equal_the_mean_over_all_orders(pool, k):
     scores, relevant = pool

@@ -15,7 +15,7 @@ from comma_encoders.modalities.text.steps import collate, encoded
 from comma_encoders.modalities.text.tokenizer import SHIPPED, Tokenizer
 from comma_encoders.modality import examples
 from comma_encoders.model import AlignedModel
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Element
 
@@ -63,7 +63,6 @@ def test_the_elements_are_those_of_pymatgen():
     assert [Element.from_Z(z).symbol for z in range(1, 119)] == list(ELEMENTS)
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from([e for e in ELEMENTS[:94] if not Element(e).is_noble_gas]),
@@ -114,7 +113,6 @@ def test_context_decides(step, symbols):
     assert [symbol for symbol, _ in lexemes(step)] == symbols
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_read(text):
     tokenizer = Tokenizer.load(SHIPPED)

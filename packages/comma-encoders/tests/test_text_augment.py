@@ -38,7 +38,7 @@ def rest(protocol):
     return Counter(symbol for symbol, _ in read if symbol not in known and symbol.isalpha())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(protocols, st.integers(0, 2**32 - 1), st.sampled_from([0.3, 1.0, 2.0]))
 def test_chemistry_never_changes(protocol, seed, strength):
     changed = augment(protocol, np.random.default_rng(seed), strength)
@@ -47,7 +47,7 @@ def test_chemistry_never_changes(protocol, seed, strength):
     assert len(changed) >= 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(protocols)
 def test_strength_zero_changes_nothing(protocol):
     assert augment(protocol, np.random.default_rng(0), 0.0) == protocol

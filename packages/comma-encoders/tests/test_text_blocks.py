@@ -11,13 +11,12 @@ from comma_encoders.modalities.text.encoder import Encoder
 from comma_encoders.modalities.text.layers import Transformer, layout, means, positions
 from comma_encoders.modalities.text.steps import collate
 from comma_encoders.modality import examples
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 lengths = st.lists(st.integers(1, 48), min_size=1, max_size=200)
 
 
-@settings(deadline=None)
 @given(lengths, st.integers(0, 500))
 def test_blocks_hold_every_sequence_once_from_short_to_long(sizes, overhead):
     ordered, cut = sorted(sizes), blocks(sizes, overhead)
@@ -27,7 +26,6 @@ def test_blocks_hold_every_sequence_once_from_short_to_long(sizes, overhead):
         assert (shortest, width) == (ordered[end - count], ordered[end - 1])
 
 
-@settings(deadline=None)
 @given(lengths)
 def test_blocks_cost_no_more_than_one_block_or_one_for_each_length(sizes):
     def cost(cut):
@@ -56,7 +54,6 @@ def dense(transformer, h, mask):
     return transformer.norm(h)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=12), st.sampled_from([0, 7, 10**6]))
 def test_blocks_agree_with_one_dense_attention(sizes, overhead):
     torch.manual_seed(0)

@@ -9,7 +9,7 @@ from comma_encoders.modalities.text.numbers import Numbers, number_features
 from comma_encoders.modalities.text.quantities import magnitude, quantities
 from comma_encoders.modalities.text.units import KINDS, UNITS
 from comma_encoders.modality import examples, get
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 
@@ -72,7 +72,6 @@ def test_magnitudes_are_finite(value):
 near, far = st.floats(-0.04, 0.04), st.floats(0.1, 3.9).flatmap(lambda x: st.sampled_from([x, -x]))
 
 
-@settings(deadline=None)
 @given(st.floats(-2, 4), near, far)
 def test_near_numbers_have_nearer_features_than_far_ones(power, small, large):
     """Near is within 10 %, far is from 26 % to four orders of magnitude."""

@@ -66,7 +66,7 @@ def test_a_peak_between_two_bins_is_not_lost():
 
 
 @given(gain=st.floats(1e-6, 1e6))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_unit_of_intensity_does_not_matter(gain):
     value = noisy_crystal()
     scaled = {**value, "intensity": gain * value["intensity"]}
@@ -208,7 +208,7 @@ def test_an_unknown_kind_is_named():
 
 
 @given(seed=st.integers(0, 10_000), strength=st.floats(0.01, 1.0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_variant_is_a_pattern(seed, strength):
     value = examples("xrd", 1, seed)[0]
     out = augment(value, np.random.default_rng(seed), strength)

@@ -68,7 +68,7 @@ def test_mape_is_that_of_scikit_learn(data):
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=3, max_size=25))
 def test_spearman_is_that_of_scipy_on_the_test_set_and_on_resamples(pairs):
     value, truth = (np.array(side, dtype=float) for side in zip(*pairs, strict=True))

@@ -71,7 +71,7 @@ def test_no_patch_is_asked_about_that_shares_a_pixel_with_one_that_is_learnt_fro
     assert exam.facts["CdTe"] == "1 pictures, parts of pictures held out in 5 folds"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(0, 300))
 def test_folds_of_any_places_hold_the_law(seed, classes, span):
     rng = np.random.default_rng(seed)

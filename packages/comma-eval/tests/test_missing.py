@@ -152,7 +152,7 @@ def test_an_unknown_target_is_named():
         Missing(target="xdr")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 30), st.integers(0, 5), st.floats(0, 1), st.floats(0, 1), st.randoms(use_true_random=False))
 def test_what_goes_stays_gone_and_one_is_left(n, seed, a, b, random):
     less, more = sorted((a, b))

@@ -61,7 +61,7 @@ def test_fractions_sum_to_one():
     assert table.sum(axis=1) == pytest.approx([1.0] * len(FORMULAS) + [0.0])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(some, st.randoms(use_true_random=False), st.sampled_from(sorted(RIVALS)))
 def test_pools_do_not_depend_on_the_order_of_the_formulas(formulas, random, pool):
     shuffled = random.sample(formulas, len(formulas))
@@ -69,7 +69,7 @@ def test_pools_do_not_depend_on_the_order_of_the_formulas(formulas, random, pool
     assert all(found(a, formulas, f) == found(b, shuffled, f) for f in formulas)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(some, st.sampled_from(sorted(RIVALS)))
 def test_a_gallery_holds_the_formula_and_a_rival_or_nothing(formulas, pool):
     matrix = RIVALS[pool](formulas)
@@ -77,7 +77,7 @@ def test_a_gallery_holds_the_formula_and_a_rival_or_nothing(formulas, pool):
     assert all(size == 0 or (size >= 2 and matrix[i, i]) for i, size in enumerate(sizes))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(some, st.integers(2, 40))
 def test_galleries_of_the_nearest_have_their_size(formulas, size):
     sizes = nearest(formulas, size).sum(axis=1)

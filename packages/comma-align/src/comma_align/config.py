@@ -162,7 +162,8 @@ class Run(Section):
     """Run, folder or shipped name (`comma-small`) of a model whose encoders, and heads where they fit, are the first
     weights; empty for random ones."""
     text_views: tuple[Literal["precursors", "amounts", "masked", "operations"], ...] = ("precursors",)
-    """How protocols are told; with several, each visit of a sample draws one."""
+    """How protocols are told; with several, each visit of a sample draws one, and one that is named twice is drawn
+    twice as often."""
     augmentation: Mapping[str, Share] = Field(default_factory=dict)
     """Modality -> strength of the random variation of its values, 0 to 1."""
     variations: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
