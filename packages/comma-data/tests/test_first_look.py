@@ -89,6 +89,7 @@ def test_a_missing_root_is_told_once(tmp_path):
         (b"structure,other\nx,\n", "empty cell"),
         (b"structure,other\nx\n", "empty cell"),
         (b"structure,other\nx, \n", "empty cell"),
+        (b"structure,other\nx,nan\n", "empty cell"),
         (b"structure,other, other\nx,y,z\n", "the column other comes twice"),
         (b"structure,other\n\xff,x\n", "UTF-8"),
     ],

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from comma_data.errors import ConfigError
 
+EMPTY = ("", "nan")
+"""Cells that say nothing; the second is what becomes of an empty one when pandas makes it text."""
+
 
 def two_columns(path: Path, first: str, second: str, *, option: str) -> list[tuple[str, str]]:
     """The rows of a CSV file, both cells filled; white space around names of columns and cells is none of theirs.
@@ -34,6 +37,6 @@ def two_columns(path: Path, first: str, second: str, *, option: str) -> list[tup
         raise ConfigError(f"{option} {path}: no column {' and '.join(missing)}; it has {there}; {wanted}")
     if twice := [column for column in (first, second) if columns.count(column) > 1]:
         raise ConfigError(f"{option} {path}: the column {twice[0]} comes twice; {wanted}")
-    if not all(one and other for one, other in rows):
-        raise ConfigError(f"{option} {path}: a row with an empty cell; give both in each row")
+    if any(cell in EMPTY for row in rows for cell in row):
+        raise ConfigError(f"{option} {path}: a row with an empty cell (or `nan`); give both in each row")
     return rows
