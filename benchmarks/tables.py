@@ -255,6 +255,8 @@ def table(name: str, folder: Path = RESULTS) -> str:
     lines = [head, ["---"] * len(head), *body]
     machine = result["machine"]
     origin = f"`{result['command']}`, {machine['cores']} cores, {machine['cpu']}, commit {str(result['commit'])[:8]}"
+    if elsewhere := [commit[:8] for commit in result.get("trained_at", ()) if commit != result["commit"]]:
+        origin += f", trained at {', '.join(elsewhere)}"
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{origin}\n"
 
 

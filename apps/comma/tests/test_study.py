@@ -99,7 +99,7 @@ def test_every_piece_leaves_its_own_folder(finished):
 
 
 def test_the_result_has_the_form_of_a_committed_one(result):
-    assert {"what", "command", "commit", "machine", "versions", "seconds", "rows"} <= result.keys()
+    assert {"what", "command", "commit", "trained_at", "machine", "versions", "seconds", "rows"} <= result.keys()
     assert {"cpu", "gpu", "cores", "memory_gib"} == result["machine"].keys()
     for row in result["rows"]:
         assert list(row)[-5:] == ["metric", "value", "low", "high", "n"]
@@ -332,6 +332,8 @@ def test_folds_of_one_study_are_joined_from_several_folders(tiny, data, finished
                 target = part / found.relative_to(finished)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 (shutil.copytree if found.is_dir() else shutil.copy)(found, target)
+        for manifest in part.glob("runs/*/*/manifest.json"):
+            manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"commit": f"of {part.name}"}))
     said, out = [], tmp_path / "study"
     for idle in ("do", "kept"):
         monkeypatch.setattr(drive, idle, lambda *_: pytest.fail("nothing is left to do"))
@@ -340,6 +342,7 @@ def test_folds_of_one_study_are_joined_from_several_folders(tiny, data, finished
         f"fold {fold} was done already: copied from {part}" for fold, part in enumerate(parts)
     ]
     assert figures(out) == figures(finished)
+    assert json.loads((out / RESULT).read_text())["trained_at"] == ["of first", "of second"]
 
 
 def test_a_fold_is_joined_as_a_whole_or_not_at_all(tiny, values, data, finished, tmp_path):

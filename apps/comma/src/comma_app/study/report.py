@@ -39,6 +39,7 @@ def finish(study: Study, folder: Path, manifest: Any, command: str) -> None:
     made = {
         "command": command,
         "commit": told["commit"],
+        "commits of the trainings": ", ".join(told["trained_at"]) or "nothing was trained",
         "machine": ", ".join(f"{key} {value}" for key, value in told["machine"].items() if value),
         "versions": ", ".join(f"{key} {value}" for key, value in told["versions"].items()),
         "seconds of all pieces": f"{told['seconds']:,.0f}",

@@ -153,6 +153,7 @@ def document(study: Study, folder: Path, found: Found, data: Mapping[str, str], 
         "what": f"{study.name}: {study.question}",
         "command": command,
         "commit": commit_hash() or "unknown",
+        "trained_at": commits(study, folder),
         "machine": machine(),
         "versions": versions(),
         "seconds": round(seconds, 3),
@@ -163,6 +164,12 @@ def document(study: Study, folder: Path, found: Found, data: Mapping[str, str], 
         "training": [finite(row.as_dict()) for row in found.training],
         "rows": [finite(row.as_dict()) for row in found.rows],
     }
+
+
+def commits(study: Study, folder: Path) -> list[str]:
+    """The commits at which the models were trained: folds and models can come from elsewhere, and from another time."""
+    places = (run_folder(folder, name, fold) for name in study.models for fold in study.folds)
+    return sorted({manifest.get("commit") or "unknown" for place in places if (manifest := trained(place)) is not None})
 
 
 def outcome_for_json(outcome: Outcome) -> dict[str, Any]:
