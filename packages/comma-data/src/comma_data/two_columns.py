@@ -3,10 +3,8 @@
 import csv
 from pathlib import Path
 
+from comma_data.cells import word
 from comma_data.errors import ConfigError
-
-EMPTY = ("", "nan")
-"""Cells that say nothing; the second is what becomes of an empty one when pandas makes it text."""
 
 
 def two_columns(path: Path, first: str, second: str, *, option: str) -> list[tuple[str, str]]:
@@ -37,6 +35,6 @@ def two_columns(path: Path, first: str, second: str, *, option: str) -> list[tup
         raise ConfigError(f"{option} {path}: no column {' and '.join(missing)}; it has {there}; {wanted}")
     if twice := [column for column in (first, second) if columns.count(column) > 1]:
         raise ConfigError(f"{option} {path}: the column {twice[0]} comes twice; {wanted}")
-    if any(cell in EMPTY for row in rows for cell in row):
+    if not all(word(cell) for row in rows for cell in row):
         raise ConfigError(f"{option} {path}: a row with an empty cell (or `nan`); give both in each row")
     return rows

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import PurePosixPath
 
+from comma_data.cells import word
 from comma_data.errors import DataError
 from comma_data.micrographs.frame import ImageError
 from comma_data.micrographs.naming import Known
@@ -104,19 +105,14 @@ def _known(row: Mapping[str, str], where: str) -> Known:
         raise DataError(f"{where}: index and nm_per_pixel have to be numbers, the latter above 0")
     targets = {name: _number(value) for name, value in row.items() if name not in _OWN}
     return Known(
-        label=_word(row.get("label", "")),
-        formula=_word(row.get("formula", "")),
-        frame=_word(row.get("frame", "")),
+        label=word(row.get("label", "")),
+        formula=word(row.get("formula", "")),
+        frame=word(row.get("frame", "")),
         index=None if index is None else int(index),
-        entry=_word(row.get("entry", "")),
+        entry=word(row.get("entry", "")),
         nm_per_pixel=scale,
         targets={name: value for name, value in targets.items() if value is not None},
     )
-
-
-def _word(cell: str) -> str | None:
-    """The text as it is written; None where the cell says nothing."""
-    return cell if cell and cell.casefold() != "nan" else None
 
 
 def _number(cell: str) -> float | str | None:
@@ -124,5 +120,5 @@ def _number(cell: str) -> float | str | None:
     try:
         number = float(cell)
     except ValueError:
-        return _word(cell)
-    return number if isfinite(number) else _word(cell)
+        return word(cell)
+    return number if isfinite(number) else word(cell)
