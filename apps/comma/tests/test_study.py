@@ -316,9 +316,11 @@ def test_trainings_of_another_study_are_taken_over_where_they_are_the_same(value
     study, said, out = check(Study, values | {"name": "again", "folds": [0]}), [], tmp_path / "study"
     conduct(replace(job_of(study, data, out, said), runs=(finished,)))
     taken = [line for line in said if "copied from" in line]
-    assert [line.rpartition(" ")[2] for line in taken] == [str(finished / "runs" / "before" / "fold-0")]
-    same = [folder / "runs" / "before" / "fold-0" / "model" for folder in (finished, out)]
-    assert digest(same[0]) == digest(same[1])
+    names = ("before", "ours")
+    assert [line.rpartition(" ")[2] for line in taken] == [str(finished / "runs" / name / "fold-0") for name in names]
+    for name in names:
+        same = [folder / "runs" / name / "fold-0" / "model" for folder in (finished, out)]
+        assert digest(same[0]) == digest(same[1])
 
 
 @pytest.mark.slow
@@ -380,7 +382,21 @@ def test_trainings_on_other_data_are_not_taken_over(tiny, data, other_data, fini
     assert take_over(tiny, Piece(kind="train", name="clip", fold=0), tmp_path, [finished], "another hash") is None
     mine = ShardSet(data).manifest.data_hash
     assert take_over(tiny, Piece(kind="train", name="clip", fold=1), tmp_path, [finished], mine) is not None
-    assert take_over(tiny, Piece(kind="train", name="ours", fold=1), tmp_path, [finished], mine) is None
+
+
+def test_a_training_with_a_start_is_taken_over_where_it_began_with_the_same_weights(tiny, data, finished, tmp_path):
+    mine = ShardSet(data).manifest.data_hash
+    before, ours = (Piece(kind="train", name=name, fold=1) for name in ("before", "ours"))
+    moved = tmp_path / "moved"
+    shutil.copytree(finished, moved)
+    assert take_over(tiny, ours, tmp_path / "out", [moved], mine) is None
+    take_over(tiny, before, tmp_path / "out", [moved], mine)
+    assert take_over(tiny, ours, tmp_path / "out", [moved], mine) == run_folder(moved, "ours", 1)
+    shutil.rmtree(run_folder(tmp_path / "out", "ours", 1))
+    manifest = run_folder(tmp_path / "out", "before", 1) / "model" / "manifest.json"
+    told = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(told | {"sha256": told["sha256"] | {"model.safetensors": "0" * 64}}))
+    assert take_over(tiny, ours, tmp_path / "out", [moved], mine) is None
 
 
 def test_trainings_are_taken_over_from_studies_alone(tiny, data, tmp_path):

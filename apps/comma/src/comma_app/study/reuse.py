@@ -1,14 +1,16 @@
 """What was done elsewhere already: folds of the same study, and trainings that are the same to the last setting."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from comma_align import folder as run_files
 from comma_align.config import Run
+from comma_align.start import model_of
 from comma_data.configfile import load
 from comma_data.storage import complete_file, ensure_folder
+from comma_encoders.folder import read_manifest
 
 from comma_app.study.config import Study
 from comma_app.study.errors import StudyError
@@ -16,8 +18,8 @@ from comma_app.study.folder import begin, done, same_but_folds, trained
 from comma_app.study.pieces import Piece, items_file, map_file, pieces, score_file
 from comma_app.study.runs import run_folder, run_of
 
-NAMING = {"name", "data"}
-"""Settings that say what a run is called and where its data lie, and nothing of what is done."""
+NAMING = {"name", "data", "start"}
+"""Settings that say what a run is called and where things lie, and nothing of what is done."""
 
 
 def check_sources(sources: Sequence[Path]) -> None:
@@ -78,28 +80,37 @@ def _copy_run(run: Path, target: Path) -> None:
 
 
 def take_over(study: Study, piece: Piece, folder: Path, sources: Sequence[Path], data_hash: str) -> Path | None:
-    """Copy a finished training from another study, if one has the same settings, seed, fold and data.
-
-    Models that start from another are trained anew: their first weights are not among their settings.
+    """Copy a finished training from another study, if one has the same settings, seed, fold, data and first weights.
 
     Returns:
         The folder that it was copied from; None where none is the same.
     """
-    if study.models[piece.name].start:
-        return None
-    wanted = _settings(run_of(study, piece.name, piece.fold, folder))
-    for run in _finished(sources, piece.fold):
-        manifest = trained(run)
-        same_data = manifest is not None and manifest["data"]["data_hash"] == data_hash
-        if same_data and _settings(load(Run, run / run_files.CONFIG)) == wanted:
-            _copy_run(run, _run(folder, piece))
-            return run
+    run = run_of(study, piece.name, piece.fold, folder)
+    wanted, first = _settings(run), _first_weights(run, folder)
+    for source in sources:
+        for other in sorted(source.glob(f"runs/*/fold-{piece.fold}")):
+            manifest = trained(other)
+            if manifest is None or manifest["data"]["data_hash"] != data_hash:
+                continue
+            theirs = load(Run, other / run_files.CONFIG)
+            if first is not None and _settings(theirs) == wanted and _first_weights(theirs, source) == first:
+                _copy_run(other, _run(folder, piece))
+                return other
     return None
 
 
-def _finished(sources: Sequence[Path], fold: int) -> Iterator[Path]:
-    for source in sources:
-        yield from sorted(source.glob(f"runs/*/fold-{fold}"))
+def _first_weights(run: Run, folder: Path) -> Mapping[str, str] | None:
+    """Hashes of the model that a run of the study in this folder begins with; empty where its weights are random.
+
+    Returns:
+        None where that model is not there.
+    """
+    if not run.start:
+        return {}
+    start = Path(run.start)
+    inner = folder / "runs" / start.parent.name / start.name  # where the folder of a study lies now
+    place = model_of(inner if inner.is_dir() else start)
+    return read_manifest(place)["sha256"] if (place / "config.json").is_file() else None
 
 
 def _settings(run: Run) -> dict[str, Any]:
