@@ -17,6 +17,7 @@ from comma_align.errors import DivergedError, EmptyError, RunError
 from comma_align.loop import Loop, Place
 from comma_align.source import drawn, open_source
 from comma_data.errors import DataError
+from comma_data.protocol import with_view
 from comma_data.shards import ShardSet
 from comma_data.writer import Description, write
 from comma_encoders import folder as model_folder
@@ -309,6 +310,19 @@ def test_views_of_the_config_are_told(data):
     told = [text for s in source.validation for text in s.fields.get("text", ())]
     assert told
     assert all(text and not any("CO3" in step for step in text) for text in told)
+
+
+def test_a_view_that_is_named_three_times_is_told_three_times_as_often(data):
+    run = settings(data, text_views=("precursors", "precursors", "precursors", "operations"), augmentation={})
+    source = open_source(data, run)
+    told = [
+        drawn(s, run, epoch).sample.fields["text"][0] in with_view(s, "precursors").fields["text"]
+        for s in source.train
+        for epoch in range(50)
+    ]
+    share = np.mean(told)
+    assert len(told) > 500
+    assert share == pytest.approx(0.75, abs=5 * np.sqrt(0.75 * 0.25 / len(told)))
 
 
 def test_a_protocol_of_which_the_view_tells_nothing_is_not_validated_on(data, tmp_path):
