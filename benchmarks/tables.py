@@ -198,7 +198,7 @@ def explanations(rows: Sequence[Row]) -> Iterator[Cells]:
         "similarity lost by a random 20 %": "at random",
         "rank correlation with random weights, median": "median rank correlation with random weights",
         "planted cause has the lowest contribution": "planted cause is lowest",
-        "the same, of causes that cost 0.02": "of plants that cost 0.02",
+        "the same, of the first plant that costs 0.02": "of the first that costs 0.02",
     }
     yield ("pair", "explained", "method", "pairs", *shown.values())
     lines: dict[tuple[str, str, str], dict[str, Row]] = {}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from comma_encoders.errors import InputError, UsageError
+from comma_encoders.modalities.structure.parts import exchanged
 from comma_encoders.modality import examples, names
 from comma_encoders.model import AlignedModel
 from comma_explorer.explain.attribution import (
@@ -17,12 +18,14 @@ from comma_explorer.explain.attribution import (
     occlusion,
     removal,
     summed,
+    swapping,
 )
 from comma_explorer.explain.explanation import Given, as_json, explain
 from comma_explorer.explain.side import gate_scores, kept_scores, score, side
 from torch import nn
 
 methods = pytest.mark.parametrize("method", list(METHODS))
+of_any_value = pytest.mark.parametrize("method", [method for method in METHODS if method != "swapping"])
 LATTICE = 4.2
 SALT = {
     "numbers": np.array([12] * 4 + [8] * 4),
@@ -126,7 +129,7 @@ def test_occlusion_finds_the_one_iron_atom():
     assert np.abs(np.delete(values, 2)).max() < 1e-6
 
 
-@methods
+@of_any_value
 def test_the_one_field_that_is_read_is_found(method):
     pixels = np.random.default_rng(0).random((96, 96))
 
@@ -138,7 +141,7 @@ def test_the_one_field_that_is_read_is_found(method):
     assert np.abs(np.delete(values, 2 * 8 + 3)).max() < 1e-6
 
 
-@methods
+@of_any_value
 def test_the_one_peak_that_is_read_is_found(method):
     value = examples("xrd", 1)[0]
     asked = planted_side("xrd", value, lambda inputs: inputs["pattern"][:, 0, 320:336].sum(dim=1))
@@ -164,13 +167,43 @@ def test_gradients_find_the_one_word_that_is_heard():
     assert np.sort(values)[-2] < 0.5 * values.max()
 
 
-def test_occlusion_also_masks_where_removal_disturbs_what_is_left():
+def test_occlusion_also_swaps_what_can_be_swapped():
     asked = random_side("structure", SALT)
-    parts = [removal(asked), masking(asked)]
+    parts = [removal(asked), swapping(asked)]
     np.testing.assert_allclose(occlusion(asked).values, sum(part.values for part in parts) / 2)
     assert occlusion(asked).groups["Mg"] == pytest.approx(sum(part.groups["Mg"] for part in parts) / 2)
     words = random_side("text", PROTOCOL)
     np.testing.assert_allclose(occlusion(words).values, removal(words).values)
+    iron = random_side("structure", {**SALT, "numbers": np.full(8, 26)})
+    np.testing.assert_allclose(occlusion(iron).values, removal(iron).values)
+    for asked in (words, iron, random_side("xrd", examples("xrd", 1)[0])):
+        with pytest.raises(UsageError, match=r"cannot be swapped.*--method removal"):
+            swapping(asked)
+
+
+def test_swapping_turns_an_atom_into_every_other_species():
+    crystal = {**SALT, "numbers": np.array([12, 12, 26, 12, 8, 8, 8, 8])}
+    asked = random_side("structure", crystal)
+
+    def similar(places, *species):
+        changed = [{**crystal, "numbers": crystal["numbers"].copy()} for _ in species]
+        for one, z in zip(changed, species, strict=True):
+            one["numbers"][places] = z
+        return np.mean([float(z @ asked.other) for z in asked.model.encode("structure", changed)])
+
+    found = swapping(asked)
+    assert found.values[2] == pytest.approx(score(asked) - similar([2], 12, 8), abs=1e-6)
+    assert found.values[5] == pytest.approx(score(asked) - similar([5], 12, 26), abs=1e-6)
+    assert list(found.groups) == ["Mg", "Fe", "O"]
+    assert found.groups["Mg"] == pytest.approx(score(asked) - similar([0, 1, 3], 26, 8), abs=1e-6)
+
+
+def test_an_atom_that_is_swapped_brings_its_charge():
+    charged = {**SALT, "charges": np.array([2.0] * 4 + [-2.0] * 4)}
+    found = exchanged(charged, np.array([4, 1, 2, 3, 4, 5, 6, 7]))
+    assert found["numbers"].tolist() == [8, 12, 12, 12, 8, 8, 8, 8]
+    assert found["charges"].tolist() == [-2.0, 2.0, 2.0, 2.0, -2.0, -2.0, -2.0, -2.0]
+    np.testing.assert_equal(found["positions"], SALT["positions"])
 
 
 def test_masking_is_the_fading_of_one_part():

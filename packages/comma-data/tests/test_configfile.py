@@ -148,7 +148,7 @@ def refused_bytes(tmp_path, data):
     return str(error.value)
 
 
-@pytest.mark.parametrize("name", ["textbook", "materials-project", "structures"])
+@pytest.mark.parametrize("name", ["crystals-and-protocols", "textbook", "materials-project", "structures"])
 def test_named_builds_are_sound_and_survive_being_dumped(tmp_path, name):
     build = read_build(name)
     assert build.name == name

@@ -91,6 +91,17 @@ def test_the_value_is_left_alone(name):
     np.testing.assert_equal(value, copy)
 
 
+def test_where_every_part_is_itself_it_is_the_value():
+    from comma_encoders.modalities.structure.graph import collate
+
+    config, value = get("structure").Config(), examples("structure", 1)[0]
+    swapped = get("structure").parts(value, config).swapped
+    found, wanted = swapped(torch.arange(len(value["numbers"]))[None]), collate([value], config)
+    assert found.keys() == wanted.keys()
+    for name, tensor in wanted.items():
+        torch.testing.assert_close(found[name], tensor)
+
+
 def test_a_vacancy_takes_its_charge_and_its_bonds_along():
     from comma_encoders.modalities.structure.parts import without
 

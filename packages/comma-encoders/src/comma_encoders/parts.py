@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from comma_encoders.types import Inputs
@@ -40,8 +40,11 @@ class Parts:
     extent: Float[np.ndarray, "parts bounds"] | None = None
     """Where a part lies in the value: (top, left, bottom, right) in pixels, or (from, to) in degrees."""
 
-    disturbs: bool = False
-    """Whether leaving a part out also changes the surroundings of the others, as a vacancy does."""
+    swapped: Callable[[Int[Tensor, "variants parts"]], Inputs] | None = None
+    """Sources -> what `collate` would make of the value in which part i, where it stands, is what part source[i] is.
+
+    None where a part is nothing but what stands in its place, as a field of a picture is.
+    """
 
     def __len__(self) -> int:
         """How many parts there are."""

@@ -10,7 +10,7 @@ from comma_encoders.errors import UsageError
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from comma_explorer.explain.side import Side, gate_gradients, gate_scores, kept_scores, score
+from comma_explorer.explain.side import Side, gate_gradients, gate_scores, kept_scores, score, scores_of
 
 TOLERANCE = 1e-3
 """What the sum of integrated gradients may lack of the whole difference; steps are doubled until it is reached."""
@@ -39,7 +39,7 @@ def removal(given: Side) -> Attribution:
     So for groups: what is lost without all parts of a group, which is not the sum of what each is worth. A part, or a
     group, that is all there is contributes the whole similarity.
     """
-    return _lost(given, lambda kept: kept_scores(given, kept))
+    return _lost(given, lambda asked: kept_scores(given, ~asked))
 
 
 def masking(given: Side) -> Attribution:
@@ -48,19 +48,45 @@ def masking(given: Side) -> Attribution:
     Raises:
         UsageError: parts that cannot be faded.
     """
-    return _lost(given, lambda kept: gate_scores(given, kept.float()))
+    return _lost(given, lambda asked: gate_scores(given, (~asked).float()))
+
+
+def swapping(given: Side) -> Attribution:
+    """As `removal`, but a part stays where it is and turns into what other groups of the value are: the mean over them.
+
+    So an atom becomes each other species of its crystal in turn, as in prediction difference analysis, which draws what
+    stands in for a part from what else there is (Zintgraf et al. 2017, arXiv:1702.04595).
+
+    Raises:
+        UsageError: parts that cannot be swapped, or that are all of one group.
+    """
+    groups, swapped = given.parts.groups, given.parts.swapped
+    names = list(dict.fromkeys(groups))
+    if swapped is None or len(names) < 2:
+        raise UsageError(
+            f"the parts of this value of {given.modality} cannot be swapped: only atoms of several species can. "
+            "Remedy: --method removal"
+        )
+
+    def scores(asked: Bool[Tensor, "variants parts"]) -> Float[Tensor, " variants"]:
+        own = [*groups, *names]  # of each row: one for every part, then one for every group
+        turned = [(row, groups.index(name)) for row, mine in enumerate(own) for name in names if name != mine]
+        rows, source = torch.tensor(turned).T
+        sources = torch.where(asked[rows], source[:, None], torch.arange(len(groups)))
+        return scores_of(given, sources, swapped).view(len(own), -1).mean(dim=1)
+
+    return _lost(given, scores)
 
 
 def occlusion(given: Side) -> Attribution:
-    """`removal`; where that also disturbs the surroundings of other parts, the mean of it and `masking`.
+    """`removal`; for parts that can be swapped the mean of it and `swapping`.
 
-    A vacancy changes the geometry whatever the element was, so that its effect in part shows the architecture; masking
-    keeps the geometry, and asks for the element alone. Words, fields, stretches and elements need no such help:
-    `explain-checks.json` has each of the two by itself.
+    A vacancy changes the geometry whatever the element was, so that its effect in part shows the architecture; swapping
+    keeps the geometry, and asks for the element alone. `explain-checks.json` has each of the two by itself.
     """
     left_out = removal(given)
-    both = given.parts.disturbs and given.parts.faded is not None
-    return mean(left_out, masking(given)) if both else left_out
+    both = given.parts.swapped is not None and len(set(given.parts.groups)) > 1
+    return mean(left_out, swapping(given)) if both else left_out
 
 
 def mean(a: Attribution, b: Attribution) -> Attribution:
@@ -75,13 +101,13 @@ def mean(a: Attribution, b: Attribution) -> Attribution:
 
 
 def _lost(given: Side, scores: Callable[[Bool[Tensor, "variants parts"]], Float[Tensor, " variants"]]) -> Attribution:
-    """What the similarity loses with each part, and with each group."""
+    """What the similarity loses with each part, and with each group: `scores` of rows that mark what is lost."""
     names = list(dict.fromkeys(given.parts.groups))
-    of_group = torch.tensor([[group != name for group in given.parts.groups] for name in names], dtype=torch.bool)
-    every = ~torch.eye(len(given.parts), dtype=torch.bool)
+    of_group = torch.tensor([[group == name for group in given.parts.groups] for name in names], dtype=torch.bool)
+    every = torch.eye(len(given.parts), dtype=torch.bool)
     whole = score(given)
-    without = whole - scores(torch.cat([every, of_group]) if names else every)
-    values, groups = without.split([len(every), len(names)])
+    lost = whole - scores(torch.cat([every, of_group]) if names else every)
+    values, groups = lost.split([len(every), len(names)])
     return Attribution(
         values=values.numpy().astype(np.float64),
         groups=dict(zip(names, groups.tolist(), strict=True)),
@@ -132,7 +158,13 @@ def _integrated(given: Side, steps: int) -> Float[np.ndarray, " parts"]:
 
 
 METHODS: Mapping[str, Callable[[Side], Attribution]] = MappingProxyType(
-    {"occlusion": occlusion, "removal": removal, "masking": masking, "gradients": gradients}
+    {
+        "occlusion": occlusion,
+        "removal": removal,
+        "swapping": swapping,
+        "masking": masking,
+        "gradients": gradients,
+    }
 )
 
 

@@ -26,7 +26,7 @@ def explain(
     data: Annotated[Path | None, typer.Option(help="Data set of --id.")] = None,
     pair: Annotated[str | None, typer.Option(help="Which two modalities of --id, e.g. structure-text.")] = None,
     method: Annotated[
-        str, typer.Option(help="occlusion, gradients, or one half of occlusion: removal, masking.")
+        str, typer.Option(help="occlusion, or one half of it: removal, swapping; masking; gradients.")
     ] = "occlusion",
     out: Annotated[Path | None, typer.Option(help="Write a page here, .html.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all contributions and checks as JSON.")] = False,

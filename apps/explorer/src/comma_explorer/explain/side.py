@@ -1,6 +1,6 @@
 """One value of a pair with the other's vector held fixed: similarities when parts are left out or faded."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ from comma_encoders.errors import InputError, UsageError
 from comma_encoders.modality import get
 from comma_encoders.model import AlignedModel
 from comma_encoders.parts import Parts
-from jaxtyping import Bool, Float
+from comma_encoders.types import Inputs
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 MOST = 4096
@@ -75,10 +76,25 @@ def kept_scores(given: Side, kept: Bool[Tensor, "variants parts"]) -> Float[Tens
         kept: which parts; a row without any has similarity 0, since nothing points nowhere.
     """
     scores = torch.zeros(len(kept))
-    asked = kept.any(dim=1).nonzero()[:, 0]
+    asked = kept.any(dim=1)
+    scores[asked] = scores_of(given, kept[asked], given.parts.without)
+    return scores
+
+
+def scores_of(
+    given: Side, variants: Shaped[Tensor, "variants parts"], made: Callable[[Tensor], Inputs]
+) -> Float[Tensor, " variants"]:
+    """Similarities of variants of the value.
+
+    Args:
+        given: the value.
+        variants: what is done to each part, one variant a row.
+        made: makes of such rows what the encoder takes: `Parts.without`, `Parts.swapped`.
+    """
+    scores = torch.zeros(len(variants))
     with torch.inference_mode(), evaluating(given.model):
-        for rows in _chunks(asked, given):
-            inputs = {name: tensor.to(given.model.device) for name, tensor in given.parts.without(kept[rows]).items()}
+        for rows in _chunks(torch.arange(len(variants)), given):
+            inputs = {name: tensor.to(given.model.device) for name, tensor in made(variants[rows]).items()}
             z = given.model.project(given.modality, inputs)
             scores[rows] = (z @ given.other.to(z)).float().cpu()
     return scores

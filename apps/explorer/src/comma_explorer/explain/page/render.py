@@ -40,9 +40,13 @@ HOW: Mapping[str, str] = MappingProxyType(
     {
         "occlusion": (
             f"Method: occlusion. A contribution is what the similarity loses without the part: {_LEFT_OUT}. For atoms "
-            "it is the mean of that and of what is lost when the atom stays in its place and its element is not told."
+            "it is the mean of that and of what is lost when the atom becomes another species of its crystal."
         ),
         "removal": f"Method: removal. A contribution is what the similarity loses without the part: {_LEFT_OUT}.",
+        "swapping": (
+            "Method: swapping. A contribution is what the similarity loses when an atom becomes another species of its "
+            "crystal: the mean over all others."
+        ),
         "masking": (
             "Method: masking. A contribution is what the similarity loses when the part stays where it is, and nobody "
             "knows what it is: the mean of all species, of all symbols, no peaks, the mean of the picture."

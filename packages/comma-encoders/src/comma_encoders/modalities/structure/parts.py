@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from pymatgen.core import Element
 from torch import Tensor
 
@@ -22,7 +22,7 @@ def parts(value: Any, config: Config) -> Parts:
     """The atoms, grouped by species.
 
     An atom that is left out is a vacancy, in every repetition of the cell. One that is faded turns into the mean of all
-    species: a place where something is, nobody knows what.
+    species: a place where something is, nobody knows what. One that is swapped has the species and charge of another.
 
     Raises:
         InputError: a structure that the guard refuses.
@@ -36,7 +36,10 @@ def parts(value: Any, config: Config) -> Parts:
         inputs = {k: t.to(gates.device) for k, t in collate([value] * len(gates), config).items()}
         return encode_faded(encoder, inputs, gates)
 
-    return Parts(labels=symbols, groups=symbols, grouped="species", without=kept, faded=faded, disturbs=True)
+    def swapped(sources: Int[Tensor, "variants parts"]) -> Inputs:
+        return collate([exchanged(value, row.cpu().numpy()) for row in sources], config)
+
+    return Parts(labels=symbols, groups=symbols, grouped="species", without=kept, faded=faded, swapped=swapped)
 
 
 def without(value: Mapping[str, Any], gone: Bool[np.ndarray, " atoms"]) -> dict[str, Any]:
@@ -51,6 +54,12 @@ def without(value: Mapping[str, Any], gone: Bool[np.ndarray, " atoms"]) -> dict[
         there = ~gone[ends].any(axis=1)
         out["bonds"] = np.column_stack([(np.cumsum(~gone) - 1)[ends[there]], bonds[there, 2]])
     return out
+
+
+def exchanged(value: Mapping[str, Any], sources: Int[np.ndarray, " atoms"]) -> dict[str, Any]:
+    """The structure in which every atom is what its source is: places, cell and bonds stay."""
+    told = {name: value[name] for name in ("numbers", "charges") if value.get(name) is not None}
+    return {**value, **{name: np.asarray(each)[sources] for name, each in told.items()}}
 
 
 def encode_faded(
