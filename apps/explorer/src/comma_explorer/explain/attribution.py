@@ -55,18 +55,13 @@ def swapping(given: Side) -> Attribution:
     """As `removal`, but a part stays where it is and turns into what other groups of the value are: the mean over them.
 
     So an atom becomes each other species of its crystal in turn, as in prediction difference analysis, which draws what
-    stands in for a part from what else there is (Zintgraf et al. 2017, arXiv:1702.04595).
-
-    Raises:
-        UsageError: parts that cannot be swapped, or that are all of one group.
+    stands in for a part from what else there is (Zintgraf et al. 2017, arXiv:1702.04595). Parts that cannot be swapped,
+    or that are all of one group, are left out.
     """
     groups, swapped = given.parts.groups, given.parts.swapped
     names = list(dict.fromkeys(groups))
     if swapped is None or len(names) < 2:
-        raise UsageError(
-            f"the parts of this value of {given.modality} cannot be swapped: only atoms of several species can. "
-            "Remedy: --method removal"
-        )
+        return removal(given)
 
     def scores(asked: Bool[Tensor, "variants parts"]) -> Float[Tensor, " variants"]:
         own = [*groups, *names]  # of each row: one for every part, then one for every group
@@ -85,8 +80,7 @@ def occlusion(given: Side) -> Attribution:
     keeps the geometry, and asks for the element alone. `explain-checks.json` has each of the two by itself.
     """
     left_out = removal(given)
-    both = given.parts.swapped is not None and len(set(given.parts.groups)) > 1
-    return mean(left_out, swapping(given)) if both else left_out
+    return left_out if given.parts.swapped is None else mean(left_out, swapping(given))
 
 
 def mean(a: Attribution, b: Attribution) -> Attribution:

@@ -45,7 +45,7 @@ HOW: Mapping[str, str] = MappingProxyType(
         "removal": f"Method: removal. A contribution is what the similarity loses without the part: {_LEFT_OUT}.",
         "swapping": (
             "Method: swapping. A contribution is what the similarity loses when an atom becomes another species of its "
-            "crystal: the mean over all others."
+            "crystal: the mean over all others. Parts that are no atoms are left out."
         ),
         "masking": (
             "Method: masking. A contribution is what the similarity loses when the part stays where it is, and nobody "
