@@ -65,10 +65,12 @@ def swapping(given: Side) -> Attribution:
 
     def scores(asked: Bool[Tensor, "variants parts"]) -> Float[Tensor, " variants"]:
         own = [*groups, *names]  # of each row: one for every part, then one for every group
-        turned = [(row, groups.index(name)) for row, mine in enumerate(own) for name in names if name != mine]
-        rows, source = torch.tensor(turned).T
-        sources = torch.where(asked[rows], source[:, None], torch.arange(len(groups)))
-        return scores_of(given, sources, swapped).view(len(own), -1).mean(dim=1)
+        total = torch.zeros(len(own))
+        for name in names:
+            rows = torch.tensor([row for row, mine in enumerate(own) if mine != name])
+            sources = torch.where(asked[rows], groups.index(name), torch.arange(len(groups)))
+            total[rows] += scores_of(given, sources, swapped)
+        return total / (len(names) - 1)
 
     return _lost(given, scores)
 
