@@ -15,7 +15,7 @@ READMES = (
     ROOT / "docs" / "results.md",
     ROOT / "docs" / "figures.md",
     *(ROOT / "packages" / name / "README.md" for name in ("comma-encoders", "comma-align")),
-    ROOT / "apps" / "explorer" / "README.md",
+    *(ROOT / "apps" / name / "README.md" for name in ("comma", "explorer")),
 )
 PLACE = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -88,6 +88,19 @@ def crystals(rows: Sequence[Row]) -> Iterator[Cells]:
     for row in rows:
         if "crystal" not in row:
             yield (row["part"], row["metric"], number(row["value"]))
+
+
+def released(rows: Sequence[Row]) -> Iterator[Cells]:
+    """How many vectors each modality and part has, and what making them took."""
+    yield ("what", "figure")
+    for row in rows:
+        if row["metric"] == "vectors":
+            yield (f"vectors of {row['modality']}, {row['part']}", number(row["value"]))
+        elif row["metric"].startswith("files identical"):
+            yield (f"{row['metric']}, {row['workers']} workers", "all" if row["value"] else "not all")
+        elif row["metric"] != "kills":
+            by = f", {row['workers']} worker{'s' if row['workers'] > 1 else ''}" if "workers" in row else ""
+            yield (f"{row['metric']}{by}", number(row["value"]))
 
 
 def probes(rows: Sequence[Row]) -> Iterator[Cells]:
@@ -222,6 +235,7 @@ TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "bench": ratios,
     "textbook-crystals": crystals,
     "comma-small": probes,
+    "embeddings-release": released,
     "explain-checks": explanations,
     "search": searches,
     "lattice": across("MAE", ("from", "target")),
