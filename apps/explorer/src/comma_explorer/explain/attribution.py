@@ -58,10 +58,11 @@ def swapping(given: Side) -> Attribution:
     stands in for a part from what else there is (Zintgraf et al. 2017, arXiv:1702.04595). Parts that cannot be swapped,
     or that are all of one group, are left out.
     """
-    groups, swapped = given.parts.groups, given.parts.swapped
-    names = list(dict.fromkeys(groups))
-    if swapped is None or len(names) < 2:
+    swapped = given.parts.swapped
+    if swapped is None or not _several(given):
         return removal(given)
+    groups = given.parts.groups
+    names = list(dict.fromkeys(groups))
 
     def scores(asked: Bool[Tensor, "variants parts"]) -> Float[Tensor, " variants"]:
         own = [*groups, *names]  # of each row: one for every part, then one for every group
@@ -82,7 +83,12 @@ def occlusion(given: Side) -> Attribution:
     keeps the geometry, and asks for the element alone. `explain-checks.json` has each of the two by itself.
     """
     left_out = removal(given)
-    return left_out if given.parts.swapped is None else mean(left_out, swapping(given))
+    return mean(left_out, swapping(given)) if given.parts.swapped is not None and _several(given) else left_out
+
+
+def _several(given: Side) -> bool:
+    """Whether there is another group for a part to become one of."""
+    return len(set(given.parts.groups)) > 1
 
 
 def mean(a: Attribution, b: Attribution) -> Attribution:
