@@ -87,13 +87,13 @@ def take_over(study: Study, piece: Piece, folder: Path, sources: Sequence[Path],
     """
     run = run_of(study, piece.name, piece.fold, folder)
     wanted, first = _settings(run), _first_weights(run, folder)
-    for source in sources:
+    for source in sources if first is not None else ():
         for other in sorted(source.glob(f"runs/*/fold-{piece.fold}")):
             manifest = trained(other)
             if manifest is None or manifest["data"]["data_hash"] != data_hash:
                 continue
             theirs = load(Run, other / run_files.CONFIG)
-            if first is not None and _settings(theirs) == wanted and _first_weights(theirs, source) == first:
+            if _settings(theirs) == wanted and _first_weights(theirs, source) == first:
                 _copy_run(other, _run(folder, piece))
                 return other
     return None
