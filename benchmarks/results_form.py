@@ -97,9 +97,13 @@ def checked(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def commit() -> str:
-    """The checked-out commit, with `+changes` behind it where tracked files differ from it."""
+    """The checked-out commit, with `+changes` behind it where tracked files differ from it.
+
+    Results do not count: a benchmark that writes its own piece by piece is no change of what makes them.
+    """
     head = _output("git", "-C", str(ROOT), "rev-parse", "HEAD")
-    changes = _output("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no")
+    told = ("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)benchmarks/results")
+    changes = _output("git", "-C", str(ROOT), *told)
     return (head or "unknown") + ("+changes" if changes else "")
 
 

@@ -3,6 +3,7 @@
 import importlib
 import itertools
 import json
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -267,6 +268,24 @@ def test_the_command_fails_and_names_the_row_only_when_it_compares(monkeypatch, 
         assert "warning: row 'loss': ratio 2 is below half of the committed 8" in capsys.readouterr().err
     assert main.main([*scratch, "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["rows"][0]["value"] == 3.9
+
+
+def test_a_result_that_is_being_written_is_no_change_of_the_code(monkeypatch, tmp_path):
+    def git(*words):
+        named = ("-c", "user.name=a", "-c", "user.email=a@b")
+        subprocess.run(["git", "-C", str(tmp_path), *named, *words], check=True, capture_output=True)  # noqa: S607
+
+    for file in ("code.py", "benchmarks/results/bench.json"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("1")
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-qm", "all")
+    monkeypatch.setattr(form, "ROOT", tmp_path)
+    (tmp_path / "benchmarks/results/bench.json").write_text("2")
+    assert len(form.commit()) == 40
+    (tmp_path / "code.py").write_text("2")
+    assert form.commit().endswith("+changes")
 
 
 def test_a_busy_machine_is_warned_of_and_gives_no_committed_result(monkeypatch, tmp_path, capsys):
