@@ -32,7 +32,7 @@ SIZES: dict[str, int | None] = {"train": 8000, "validation": 2000, "test": 2000}
 MAX_SITES = 40
 SETTINGS = loop.Settings(epochs=pieces.EPOCHS)
 MODELS: dict[str, tuple[Callable[..., Model], dict[str, Any]]] = {
-    "COMMA": (models.Comma, {}),
+    "COMMA": (models.Comma, {"properties": True}),
     "CGCNN": (models.CGCNN, {}),
     "MEGNet": (models.MEGNet, {}),
     "M3GNet": (models.M3GNet, {}),
