@@ -13,6 +13,7 @@ from pathlib import Path
 
 from comma_app.study.machine import machine
 
+from benchmarks import denormals
 from benchmarks import results_form as form
 from benchmarks.suite import load
 from benchmarks.suite.compare import Verdict, compare, read_cpu, read_rows
@@ -97,4 +98,5 @@ def _json_path(text: str) -> Path:
 
 
 if __name__ == "__main__":
+    denormals.flush()
     sys.exit(main())

@@ -16,6 +16,7 @@ from statistics import median
 
 import torch
 
+from benchmarks import denormals
 from benchmarks.results_form import RESULTS, row, write_result
 from benchmarks.suite import image, load, structure, text
 from benchmarks.suite.crystals import Crystals, collections
@@ -78,4 +79,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    denormals.flush()
     sys.exit(main())

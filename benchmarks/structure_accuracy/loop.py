@@ -70,9 +70,6 @@ def train(  # noqa: PLR0913 - what is trained, on what, how, and where it is kep
         ValueError: the kept state is of another training.
     """
     torch.manual_seed(seed)
-    torch.set_flush_denormal(
-        True
-    )  # the tails of Gaussians are denormal: some processors take 7 times as long for CGCNN
     gaps = parts["train"].gaps
     mean, spread = float(gaps.mean()), float(gaps.std())
     wanted = torch.from_numpy((gaps - mean) / spread)
