@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from comma_encoders.modalities import image, xrd
+from comma_encoders.modalities import image, text, xrd
 from comma_encoders.modality import get
 from torch import Tensor, nn
 
@@ -114,7 +114,7 @@ def once(key: str, make: Callable[[], np.ndarray]) -> np.ndarray:
 @cache
 def _code() -> str:
     """A hash of the code that decides what a trained model says."""
-    folders = [Path(str(package.__file__)).parent for package in (image, xrd)]
+    folders = [Path(str(package.__file__)).parent for package in (image, text, xrd)]
     files = [Path(__file__), *(path for folder in folders for path in sorted(folder.glob("*.py")))]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
