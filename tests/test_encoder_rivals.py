@@ -22,7 +22,7 @@ def answers(truth, ours, rival):
 def test_rows_score_each_seed_apart_and_the_rival_on_the_same_recipes():
     first = answers([0, 1, 1], [[0, 1, 1], [0, 0, 1]], [1, 1, 1])
     second = answers([1], [[1], [0]], [0])
-    found = list(text._rows(text.Answers.pooled([first, second]), text.ATMOSPHERE, "hidden"))
+    found = list(text._rows(text.Answers.pooled([first, second]), text.ATMOSPHERE, variant="hidden"))
     accuracy = {row["model"]: row["value"] for row in found if row["metric"] == "accuracy"}
     assert accuracy == {
         "comma text encoder, mean of 2 seeds": pytest.approx((1 + 0.5) / 2),
@@ -33,7 +33,7 @@ def test_rows_score_each_seed_apart_and_the_rival_on_the_same_recipes():
 
 
 def test_temperatures_are_compared_by_their_errors():
-    found = list(text._rows(answers([100.0, 200.0], [[110.0, 190.0]], [100.0, 160.0]), text.TEMPERATURE, "as written"))
+    found = list(text._rows(answers([100.0, 200.0], [[110.0, 190.0]], [100.0, 160.0]), text.TEMPERATURE))
     errors = {row["model"]: row["value"] for row in found if row["metric"] == "MAE, °C"}
     assert list(errors.values()) == [10.0, 20.0, -10.0]
 

@@ -1,9 +1,10 @@
 """The text encoder beside TF-IDF and ridge: highest temperature and atmosphere from the view `masked`.
 
-Recipes of COMMA_DATA, the five test folds pooled: for each, both sides are fitted on its training folds, without
-recipes whose DOI or paragraph a held-out fold tells; epochs and the rival's settings are chosen on its validation fold.
-Each task has a model of its own on either side. How our side is trained was chosen on the validation fold of split 0,
-which is the test fold of split 1.
+Recipes of COMMA_DATA: both sides are fitted on the training folds of a split, without recipes whose DOI or paragraph a
+held-out fold tells; epochs and the rival's settings are chosen on its validation fold. Each task has a model of its own
+on either side. Temperatures are asked of split 0; atmospheres of the five splits, their test folds pooled, since two of
+the five classes occur in fewer than twenty recipes of a fold. How our side is trained was chosen on the validation fold
+of split 0, which is the test fold of split 1.
 
 In two variants. `as written`: the view tells the temperatures, and air or vacuum by name (other gases are compounds and
 stand behind the placeholder), so that the task is reading. `hidden`: every number is replaced by the word `some` and no
@@ -54,6 +55,7 @@ _WORD = r"\d+(?:\.\d+)?|\w+|[^\w\s]"
 
 
 TEMPERATURE, ATMOSPHERE = "temperature", "atmosphere"
+TEST_FOLDS = {TEMPERATURE: range(1), ATMOSPHERE: range(FOLDS)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,9 +143,11 @@ def rows(data: Path, *, smoke: bool) -> list[dict[str, Any]]:
             parts = _parts(records, Split(test_fold=test_fold))
             items = {part: _items(of, hidden=variant == "hidden") for part, of in parts.items()}
             for task, of_task in answers.items():
-                of_task.append(_answers(items, task, variant, test_fold, smoke=smoke))
+                if test_fold in TEST_FOLDS[task]:
+                    of_task.append(_answers(items, task, variant, test_fold, smoke=smoke))
         for task, of_task in answers.items():
-            found += _rows(Answers.pooled(of_task), task, variant)
+            split = f"{len(of_task)} folds pooled" if len(of_task) > 1 else "test"
+            found += _rows(Answers.pooled(of_task), task=task, variant=variant, split=split)
     return found
 
 
@@ -211,17 +215,17 @@ def _atmosphere(protocol: Protocol) -> int:
     return named[0] if len(named) == 1 and told <= frozenset().union(*CLASSES.values()) else -1
 
 
-def _rows(found: Answers, task: str, variant: str) -> Iterator[dict[str, Any]]:
+def _rows(found: Answers, task: str, **labels: str) -> Iterator[dict[str, Any]]:
     """Scores of both and what ours lacks or gains."""
     scores = {"MAE, °C": mae, "RMSE, °C": rmse} if task == TEMPERATURE else {"macro F1": macro_f1, "accuracy": accuracy}
-    labels = {"task": task, "variant": variant, "split": "five folds pooled"}
+    of: dict[str, Any] = {"task": task, **labels}
     for metric, score in scores.items():
         mean, other = partial(_mean, score, found), partial(_other, score, found)
         ours = f"comma text encoder, mean of {len(found.ours)} seeds"
-        yield scored(metric, mean, found.formulas, **labels, model=ours)
-        yield scored(metric, other, found.formulas, **labels, model="TF-IDF + ridge")
+        yield scored(metric, mean, found.formulas, **of, model=ours)
+        yield scored(metric, other, found.formulas, **of, model="TF-IDF + ridge")
         both = "difference, comma - rival"
-        yield scored(metric, partial(_difference, mean, other), found.formulas, **labels, model=both)
+        yield scored(metric, partial(_difference, mean, other), found.formulas, **of, model=both)
 
 
 def _mean(score: Score, found: Answers, items: Array) -> float:
