@@ -38,6 +38,25 @@ def test_temperatures_are_compared_by_their_errors():
     assert list(errors.values()) == [10.0, 20.0, -10.0]
 
 
+@pytest.mark.parametrize(
+    ("atmospheres", "kind"),
+    [
+        (["Air"], "air"),
+        (["Ar", "N2"], "inert"),
+        (["argon", "hydrogen"], "reducing"),
+        (["hydrogen"], "reducing"),
+        (["air", "argon"], None),
+        (["argon", "H2S"], None),
+        ([], None),
+    ],
+)
+def test_an_atmosphere_is_what_the_heating_steps_agree_on(atmospheres, kind):
+    heating = SimpleNamespace(kind="heat", atmospheres=atmospheres)
+    drying = SimpleNamespace(kind="dry", atmospheres=["oxygen"])
+    found = text._atmosphere(SimpleNamespace(operations=[drying, heating]))
+    assert found == (-1 if kind is None else list(text.CLASSES).index(kind))
+
+
 def test_no_recipe_is_trained_on_whose_paper_a_later_part_tells():
     formulas = [f"formula {i}" for i in range(40)]
     papers = {"test": "a", "validation": "a", "train": "b"}

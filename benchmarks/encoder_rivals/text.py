@@ -2,12 +2,12 @@
 
 Recipes of COMMA_DATA: both sides are fitted on the training folds of a split, without recipes whose DOI or paragraph a
 held-out fold tells; epochs and the rival's settings are chosen on its validation fold. Each task has a model of its own
-on either side. Temperatures are asked of split 0; atmospheres of the five splits, their test folds pooled, since two of
-the five classes occur in fewer than twenty recipes of a fold. How our side is trained was chosen on the validation fold
-of split 0, which is the test fold of split 1.
+on either side. Temperatures are asked of split 0; atmospheres of the five splits, their test folds pooled, since few
+recipes of a fold name a reducing one. How our side is trained was chosen on the validation fold of split 0, which is
+the test fold of split 1.
 
-In two variants. `as written`: the view tells the temperatures, and air or vacuum by name (other gases are compounds and
-stand behind the placeholder), so that the task is reading. `hidden`: every number is replaced by the word `some` and no
+In two variants. `as written`: the view tells the temperatures, and air by name (other gases are compounds and stand
+behind the placeholder), so that the task is reading. `hidden`: every number is replaced by the word `some` and no
 atmosphere is told, so that both have to be guessed from operations, media and devices. Both sides read the same words.
 """
 
@@ -43,9 +43,10 @@ CLASSES: Mapping[str, frozenset[str]] = {
     "oxygen": frozenset({"o2", "oxygen"}),
     "inert": frozenset({"ar", "argon", "n2", "nitrogen", "he", "helium", "inert"}),
     "reducing": frozenset({"h2", "hydrogen", "forming gas", "nh3", "ammonia", "co", "carbon monoxide"}),
-    "vacuum": frozenset({"vacuum"}),
 }
-"""Atmosphere -> its names in the release, lower case."""
+"""Atmosphere -> its names in the release, lower case; vacuum is not told as one there."""
+_CARRIED = {"inert", "reducing"}
+"""Named together, as hydrogen in argon is, they are a reducing atmosphere."""
 Score = Callable[[Array, Array], float]
 """(true, said) -> score."""
 ALPHAS = tuple(10.0**k for k in range(-3, 4))
@@ -156,9 +157,10 @@ def _answers(items: Mapping[str, Items], task: str, variant: str, test_fold: int
     how = replace(VARIANTS[variant][task], epochs=1) if smoke else VARIANTS[variant][task]
     test, rival = items["test"], _ridge if task == TEMPERATURE else _ridge_classes
     known = test.known(task)
+    of = f"{len(known)} of {len(test.texts)} recipes of fold {test_fold}"
     ours = []
     for seed in SEEDS[: 1 if smoke else None]:
-        key = f"text {task} {variant} {how} fold {test_fold} of {len(items['train'].texts)} recipes seed {seed}"
+        key = f"text {task} {variant} {how} {of} seed {seed}"
         ours.append(once(key, partial(_trained, items, task, how, seed))[known])
     return Answers(
         truth=(test.temperature if task == TEMPERATURE else test.atmosphere)[known],
@@ -211,8 +213,12 @@ def _hottest(protocol: Protocol) -> float:
 def _atmosphere(protocol: Protocol) -> int:
     """The one class that the heating steps name, else -1."""
     told = {name.casefold() for op in protocol.operations if op.kind == "heat" for name in op.atmospheres}
-    named = [place for place, names in enumerate(CLASSES.values()) if told & names]
-    return named[0] if len(named) == 1 and told <= frozenset().union(*CLASSES.values()) else -1
+    if not told <= frozenset().union(*CLASSES.values()):
+        return -1
+    named = [kind for kind, names in CLASSES.items() if told & names]
+    if set(named) == _CARRIED:
+        named = ["reducing"]
+    return list(CLASSES).index(named[0]) if len(named) == 1 else -1
 
 
 def _rows(found: Answers, task: str, **labels: str) -> Iterator[dict[str, Any]]:
