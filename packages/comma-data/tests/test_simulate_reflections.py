@@ -8,7 +8,7 @@ import pytest
 from comma_data.errors import StructureError
 from comma_data.sample import Record
 from comma_data.simulate.broadening import Broadening, profile
-from comma_data.simulate.reflections import CU_K_ALPHA, Lines, lines
+from comma_data.simulate.reflections import CU_K_ALPHA, WEAKEST, Lines, lines
 from comma_data.sources import structures
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,10 +26,21 @@ def reference(structure, **options):
 
 
 def assert_equal_lines(structure, low=10.0, high=90.0):
+    """But for which reflections within 1e-5 degrees are one line, where versions of pymatgen differ.
+
+    A weak one of several lines is left out where the same, as one line, is not.
+    """
     found = lines(structure, two_theta=(low, high))
     angles, intensity = reference(structure, two_theta_range=(low, high))
-    np.testing.assert_allclose(found.two_theta, angles, atol=2e-5)
-    np.testing.assert_allclose(found.intensity, intensity, rtol=1e-6, atol=1e-6 * intensity.max())
+    both = np.concatenate([found.two_theta, angles])
+    order = np.argsort(both)
+    places = np.empty(len(both), dtype=int)
+    places[order] = np.concatenate([[0], np.cumsum(np.diff(both[order]) > 2e-5)])
+    ours, theirs = np.split(places, [len(found.two_theta)])
+    np.testing.assert_array_equal(np.unique(ours), np.unique(theirs))
+    np.testing.assert_allclose(
+        np.bincount(ours, found.intensity), np.bincount(theirs, intensity), rtol=1e-6, atol=WEAKEST * intensity.max()
+    )
 
 
 def random_crystal(seed, atoms, edge, skew):
