@@ -25,6 +25,7 @@ from comma_data.split import Split, group_hash
 from comma_data.writer import Description, write
 from comma_encoders import folder
 from comma_encoders.errors import InputError
+from comma_encoders.folder import read_manifest
 from comma_encoders.model import AlignedModel
 from comma_eval.errors import UsageError
 from comma_eval.run import weights
@@ -234,6 +235,13 @@ def test_a_file_holds_whole_pieces_and_not_too_many_rows(model, shards, frame, t
     pd.testing.assert_frame_equal(again, frame)
 
 
+@pytest.fixture
+def loaded(model):
+    """The model, once this process has it: at loading it encodes too."""
+    return vectors._model(model.resolve(), weights(read_manifest(model)))
+
+
+@pytest.mark.usefixtures("loaded")
 def test_a_value_that_cannot_be_encoded_is_listed_and_counted(shards, model, tmp_path, monkeypatch):
     original = AlignedModel.encode_all
 
@@ -253,6 +261,21 @@ def test_a_value_that_cannot_be_encoded_is_listed_and_counted(shards, model, tmp
     rows = pd.read_parquet(tmp_path / "out" / "data")
     assert len(rows[rows.modality == "structure"]) == len(shards) - done.refused
     assert f"could not be encoded: {done.refused}, in `refusals.jsonl`" in (tmp_path / "out" / "README.md").read_text()
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_set_without_rows_is_no_release(shards, model, tmp_path, monkeypatch):
+    original = AlignedModel.encode_all
+
+    def refusing(self, modality, values, **options):
+        found = original(self, modality, values, **options)
+        refused = dict.fromkeys(range(len(values)), InputError(f"no {modality}"))
+        return replace(found, z=found.z[:0], places=found.places[:0], refused=refused)
+
+    monkeypatch.setattr(AlignedModel, "encode_all", refusing)
+    with pytest.raises(ReleaseError, match=r"nothing could be encoded; \d+ values were refused: .*: no "):
+        release(model, str(shards.path), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_card_counts_and_names_everything(out, shards, model, frame):

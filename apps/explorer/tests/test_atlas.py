@@ -77,6 +77,20 @@ def test_a_protocol_that_polymorphs_share_is_near_neither(tmp_path):
     assert near.isdisjoint({"Heat at 1 °C.", "Heat at 6 °C."})  # of the same crystal
 
 
+def test_a_material_of_many_protocols_is_near_those_of_others(tmp_path):
+    made = list(samples(payloads(30)))
+    own = tuple(f"Heat salt at {number} °C for long." for number in range(20))
+    made[0].fields["text"] = own
+    write(made, tmp_path / "data", Description(name="many", build={}, inputs={}, counts={}, joined={}))
+    models.save(AlignedModel.create("structure", "text", dim=16), tmp_path / "model")
+    building.build(str(tmp_path / "data"), tmp_path / "index", model=str(tmp_path / "model"))
+    found = collect(tmp_path / "index")
+    for point in found.points:
+        told = [found.texts[near.text][1] for near in point.near["text"]]
+        assert len(told) == NEAR
+        assert point.id != "s-000" or set(told).isdisjoint(own)
+
+
 def test_few_are_drawn_by_a_hash_and_the_same_each_time(place):
     few, again = (collect(place / "index", most=7) for _ in range(2))
     assert len(few.points) == 7

@@ -102,6 +102,7 @@ def test_what_values_are_can_be_said(files):
         (["BaTiO3"], "give two values"),
         (["BaTiO3", "MgO", "CaO"], "give two values"),
         (["nothing.cif", "BaTiO3"], "no file, no formula"),
+        (["my salt.cif", "Mix NaCl."], "no file, no formula"),
         (["nothing.cif", "BaTiO3", "--as", "structure", "--as", "composition"], "no such file"),
         (["BaTiO3", "MgO", "--as", "composition"], "--as for both"),
         (["BaTiO3", "MgO", "--as", "strukture", "--as", "composition"], "Did you mean 'structure'"),
@@ -116,6 +117,11 @@ def test_wrong_inputs_end_with_code_2(words, message):
     result = run(*words)
     assert result.exception.exit_code == 2
     assert message in str(result.exception)
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr("comma_explorer.explain.cli._loaded", lambda _: pytest.fail("loaded before it was looked at"))
+    assert "is a folder" in str(run("BaTiO3", "MgO", "--out", tmp_path).exception)
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,7 @@ def test_conditions_hold(place):
     ("arguments", "message"),
     [
         (["missing.cif"], "no file missing.cif"),
+        (["no such.cif"], "no file no such.cif"),
         (["./somewhere"], "no file ./somewhere"),
         ([""], "empty query"),
         (["NaCl", "--as", "image"], "the model knows"),

@@ -165,10 +165,25 @@ def test_what_stands_there_is_left_alone_or_refused(place, tmp_path):
     (tmp_path / "full" / "thesis.tex").write_text("dear")
     with pytest.raises(SearchError, match=r"thesis\.tex"):
         build(place, tmp_path / "full")
+    (tmp_path / "project" / "work").mkdir(parents=True)
+    (tmp_path / "project" / "work" / "thesis.tex").write_text("dear")
+    with pytest.raises(SearchError, match="holds work of something else"):
+        build(place, tmp_path / "project")
+    assert (tmp_path / "project" / "work" / "thesis.tex").read_text() == "dear"
     (tmp_path / "begun" / "work").mkdir(parents=True)
     (tmp_path / "begun" / "work" / "plan.json").write_text("{}")
     with pytest.raises(SearchError, match="beginning of another"):
         build(place, tmp_path / "begun")
+
+
+@pytest.mark.usefixtures("small")
+def test_what_a_user_puts_beside_the_windows_is_kept(place, tmp_path, monkeypatch):
+    def put(*_):
+        (tmp_path / "index" / "work" / "thesis.tex").write_text("dear")
+
+    monkeypatch.setattr(building, "_check_refused", put)
+    build(place, tmp_path / "index")
+    assert [path.name for path in (tmp_path / "index" / "work").iterdir()] == ["thesis.tex"]
 
 
 def test_values_that_cannot_be_embedded_are_counted_or_refused(tmp_path, place):

@@ -15,10 +15,10 @@ from comma_encoders import folder as models
 from comma_encoders.model import AlignedModel
 from comma_explorer.search import build as building
 from comma_explorer.search.errors import SearchError
-from comma_explorer.serve.asked import Asked
+from comma_explorer.serve.asked import LONGEST, Asked
 from comma_explorer.serve.desk import Desk
 from comma_explorer.serve.guard import Guard, answer
-from comma_explorer.serve.run import HOST, listening, run
+from comma_explorer.serve.run import HOST, listening, run, server_of
 from comma_explorer.serve.sent import Sent, plain, safe, words
 from comma_explorer.serve.site import LARGEST, app_of
 from hostile import MARK, hostile_data, payloads
@@ -65,7 +65,7 @@ def server(place):
         port = bound.getsockname()[1]
         desk = Desk.open(place / "index", atlas=place / "atlas.html")
         app = app_of(desk, token=TOKEN, port=port)
-        running = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none"))
+        running = server_of(app)
         running.install_signal_handlers = lambda: None
         thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()
@@ -153,6 +153,7 @@ def test_a_picture_is_an_svg_of_the_value(ask):
         ("/?q=NaCl&n=000001000", 400, "from 1 to"),
         ("/?q=NaCl&n=" + "0" * 5 + "1" * 5000, 400, "from 1 to"),
         ("/?q=NaCl&target=gap&low=abc", 400, "is no number"),
+        ("/?q=NaCl&low=1&high=2", 400, "choose the number that lies from 1 to 2"),
         ("/?q=NaCl&target=mass&low=1", 400, "no target"),
         ("/?q=hello&as=composition", 400, "no formula"),
         ("/?q=NaCl&path=/etc/passwd", 400, "only q, as"),
@@ -328,6 +329,27 @@ def test_other_methods_are_refused(ask, method):
     assert ask("/", method)[0] == 405
 
 
+def test_a_body_of_untold_length_is_read_to_the_bound_alone(server, place):
+    app = app_of(Desk.open(place / "index"), token=TOKEN, port=server)
+    told, sent = [], []
+
+    async def receive():
+        sent.append(2**20)
+        return {"type": "http.request", "body": bytes(2**20), "more_body": True}
+
+    async def send(message):
+        told.append(message)
+
+    headers = {"host": f"{HOST}:{server}", "cookie": f"comma-{server}={TOKEN}", "x-name": "long.cif"}
+    given = [(name.encode(), value.encode()) for name, value in headers.items()]
+    path = {"path": "/sent", "raw_path": b"/sent", "root_path": "", "query_string": b""}
+    scope = {"type": "http", "method": "POST", "http_version": "1.1", "scheme": "http", **path, "headers": given}
+    asyncio.run(app(scope, receive, send))
+    assert told[0]["status"] == 413
+    assert b"MiB" in told[1]["body"]
+    assert LARGEST < sum(sent) <= LARGEST + 2**20
+
+
 def test_too_much_is_refused_before_it_is_read(ask):
     assert ask("/sent", "POST", None, Content_Length=str(LARGEST + 1))[0] == 413
     assert ask("/sent", "POST", None, Content_Length="-1")[0] in (400, 413)
@@ -370,6 +392,35 @@ def test_the_state_survives_its_address():
     again = Asked.parse(QueryParams(urlsplit(asked.address()).query))
     assert again == asked
     assert parse_qs(urlsplit(asked.address(q="")).query).keys() == parse_qs(told).keys() - {"q"}
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("POSCAR", "POSCAR"),
+        ("POSCAR_NaCl", "POSCAR"),
+        ("contcar-relaxed", "CONTCAR"),
+        ("POSCAR.cif", "query.cif"),
+        ("my salt.vasp", "query.vasp"),
+    ],
+)
+def test_a_name_says_the_format_as_it_does_to_a_build(name, made):
+    assert safe(name) == made
+
+
+def test_a_long_question_in_any_script_is_asked(ask):
+    status, _, page = ask(f"/?q={quote('盐' * LONGEST)}&as=text&n=1")
+    assert status == 200
+    assert "盐" in page
+
+
+def test_an_index_without_words_is_served(place, tmp_path):
+    hostile_data(tmp_path / "data", 4)
+    models.save(AlignedModel.create("structure", dim=16), tmp_path / "model")
+    building.build(str(tmp_path / "data"), tmp_path / "index", model=str(tmp_path / "model"))
+    desk = Desk.open(tmp_path / "index")
+    desk.warm()
+    assert desk.answer(Asked(like=(("structure", 1),))).hits["structure"]
 
 
 @given(name=st.text(max_size=300))

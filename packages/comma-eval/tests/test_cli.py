@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+from comma_data.errors import StorageError
 from comma_eval.cli import app
 from comma_eval.errors import UsageError
 from typer.testing import CliRunner
@@ -42,6 +43,24 @@ def test_the_report_is_written(data_set, quick_fit, tmp_path, name):
     invoke("--baselines-only", "--data", data_set, "--out", out)
     text = out.read_text(encoding="utf-8")
     assert json.loads(text)["task"] == "synthesis" if name.endswith("json") else text.startswith("**structure")
+
+
+@pytest.mark.parametrize("option", ["--out", "--items"])
+def test_a_file_that_cannot_be_is_refused_before_any_work(data_set, tmp_path, option, monkeypatch):
+    monkeypatch.setattr("comma_eval.run.evaluate", lambda *_: pytest.fail("worked before the place was looked at"))
+    with pytest.raises(StorageError, match="is a folder"):
+        invoke("--baselines-only", "--data", data_set, option, tmp_path)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StorageError, match="no folder that can be written"):
+        invoke("--baselines-only", "--data", data_set, option, tmp_path / "file" / "report.json")
+
+
+def test_a_list_of_protocols_is_no_page_and_has_no_items(tmp_path):
+    def recommend(*more):
+        return CliRunner().invoke(app, ["recommend", "--structure", "x.cif", "--baselines-only", *map(str, more)])
+
+    assert "as .json or .md" in str(recommend("--out", tmp_path / "x.html").exception)
+    assert recommend("--items", tmp_path / "x.parquet").exit_code == 2
 
 
 def test_without_a_run_one_clear_line(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from comma_data.writer import Description, write
 from comma_encoders.types import Embedded
+from comma_eval import heads
 from comma_eval.cli import app
 from comma_eval.errors import EmptyTaskError, NotEmbeddedError, UsageError
 from comma_eval.tasks.missing_property import MissingProperty
@@ -124,3 +125,12 @@ def test_the_command_asks_it(tmp_path):
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["task"] == "missing_property"
+
+
+def test_the_model_learns_from_the_labels_that_the_lines_beside_it_learn_from(sides, monkeypatch):
+    fitted = []
+    honest = heads.fit
+    monkeypatch.setattr(heads, "fit", lambda head, x, *rest: fitted.append(len(x)) or honest(head, x, *rest))
+    MissingProperty(target="amount").run({"mine": Telling()}, *sides)
+    assert len(set(fitted)) == 1
+    assert fitted[0] < len(sides[0])

@@ -164,6 +164,8 @@ def test_items_say_what_was_predicted_and_what_is_true(report, test):
 
 def test_naive_fusion_takes_samples_that_have_either(train, test):
     half = [s if n % 2 else replace(s, fields={"text": s.fields["text"]}) for n, s in enumerate(train)]
+    with pytest.raises(UsageError, match="'structur'; did you mean 'structure'"):
+        Property(target="amount", modalities=("structur",))
     task = Property(target="amount", modalities=("structure", "text"))
     assert task.needs.test == frozenset()
     report = task.run({"sees": task.model_of(Sees())}, half, [*test, replace(test[0], id="none", fields={})])

@@ -2,7 +2,8 @@ import io
 import json
 
 import pytest
-from comma_eval.report import cell, grids, markdown, tables
+from comma_eval import report as report_module
+from comma_eval.report import Grid, cell, grids, markdown, tables
 from comma_eval.task import Report, Row
 from rich.console import Console
 
@@ -63,3 +64,13 @@ def test_json_has_the_form_of_a_result(report):
     assert document["facts"] == {"fold": 0}
     for found in document["rows"]:
         assert {"metric", "value", "low", "high", "n", "view", "direction"} <= found.keys()
+
+
+def test_brackets_of_data_sets_are_no_markup():
+    grid = Grid(title="of [bmim]PF6", header=("[step]", "n"), lines=(("Mixed [Cu(NH3)4]SO4 and [/closing]", "1"),))
+    screen = Console(file=io.StringIO(), width=120)
+    screen.print(report_module.table(grid))
+    told = screen.file.getvalue()
+    assert "of [bmim]PF6" in told
+    assert "[step]" in told
+    assert "Mixed [Cu(NH3)4]SO4 and [/closing]" in told

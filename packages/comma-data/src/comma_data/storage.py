@@ -58,6 +58,17 @@ def check_folder(path: Path) -> None:
         raise StorageError(f"{path}: {there} is no folder that can be written; give another --out")
 
 
+def check_file(path: Path) -> None:
+    """Refuse a place where no file can be, before any work is done for it.
+
+    Raises:
+        StorageError: It is a folder, or none can be where it would lie.
+    """
+    if path.is_dir():
+        raise StorageError(f"{path} is a folder; give the name of a file in it")
+    check_folder(path.parent)
+
+
 def ensure_folder(path: Path) -> None:
     """Make a folder, with those above it.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from comma_data.storage import check_file
 
 from comma_eval.options import Options, task_command
 
@@ -111,12 +112,13 @@ def recommend(
 
         ask(Recommend(view=view), options)
         return
-    if options.transfer:
-        raise typer.BadParameter("--transfer scores held-out materials; for one structure leave it out")
+    if options.transfer or options.items:
+        raise typer.BadParameter("--transfer and --items are of scores; for one structure leave them out")
     from comma_eval.advice import Wanted, advise
     from comma_eval.runs import model_folder
-    from comma_eval.showing import show_grid
+    from comma_eval.showing import check_grid_file, show_grid
 
+    check_grid_file(options.out)
     folder = None if options.baselines_only else model_folder(options.model)
     wanted = Wanted(view=view, count=count, everything=everything, test_fold=options.test_fold)
     advice = advise(structure, folder, options.data, wanted)
@@ -172,8 +174,9 @@ def compare(
 ) -> None:
     """Say whether one model is better than another, paired on the items that both answered."""
     from comma_eval import compare as comparing
-    from comma_eval.showing import show_grid
+    from comma_eval.showing import check_grid_file, show_grid
 
+    check_grid_file(out)
     items_a, items_b = comparing.read(a), comparing.read(b)
     first = comparing.choose("A", items_a, items_b, model_a or ())
     second = comparing.choose("B", items_b, items_a, model_b or ())
@@ -226,6 +229,8 @@ def ask(task: "Task[Any]", options: Options) -> None:
     from comma_eval.run import Asked, evaluate
     from comma_eval.runs import model_folder
 
+    for path in filter(None, (options.out, options.items)):
+        check_file(path)
     folder = None if options.baselines_only else model_folder(options.model)
     report = evaluate(
         task,
@@ -246,15 +251,15 @@ def show(report: "Report", *, json: bool, out: Path | None) -> None:
     from comma_eval.report import tables
     from comma_eval.showing import console, tell, write
 
-    if out:
-        write(written(report, out.suffix), out)
     if json:
         print(report.to_json())
-        return
-    screen = console()
-    tell(screen, report.facts)
-    for table in tables(report):
-        screen.print(table)
+    else:
+        screen = console()
+        tell(screen, report.facts)
+        for table in tables(report):
+            screen.print(table)
+    if out:  # after it is shown: a disk that is full takes the file alone
+        write(written(report, out.suffix), out)
 
 
 def written(report: "Report", suffix: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from comma_eval.task import Report, Row
 
@@ -111,11 +112,11 @@ def _line(key: tuple[str, ...], cells: Mapping[str, str], metrics: Sequence[str]
 
 def table(grid: Grid) -> Table:
     """For a terminal; figures stand to the right."""
-    drawn = Table(title=grid.title, title_justify="left", box=box.SIMPLE)
+    drawn = Table(title=Text(grid.title), title_justify="left", box=box.SIMPLE)
     for number, (name, right) in enumerate(zip(grid.header, numeric(grid), strict=True)):
-        drawn.add_column(name, justify="right" if right else "left", no_wrap=number == 0)
+        drawn.add_column(Text(name), justify="right" if right else "left", no_wrap=number == 0)
     for line in grid.lines:
-        drawn.add_row(*line)
+        drawn.add_row(*map(Text, line))
     return drawn
 
 

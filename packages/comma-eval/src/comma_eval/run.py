@@ -62,7 +62,7 @@ def evaluate(
         "data hash": shards.manifest.data_hash,
         "test fold": split.test_fold,
         "part": asked.part,
-        **({"asked about, learnt without": asked.transfer} if asked.transfer else {}),
+        **({"asked about; heads and baselines learnt without": asked.transfer} if asked.transfer else {}),
     }
     return replace(report, facts={**facts, **origin, **report.facts})
 

@@ -81,6 +81,7 @@ def release(  # noqa: PLR0913 - one option each
     with only_writer(place / PIECES / LOCK):
         tasks = _tasks(model, shards, split.test_fold, place / PIECES)
         pieces = list(_counted(engine.map(embed, tasks, on_death=died, size=1), progress))
+        _check_rows(pieces)
         parts = _Set(model=model, shards=shards, pieces=pieces, name=name, licence=licence)
         done = parts.write(place / WHOLE)
         _rename(place / WHOLE, out)
@@ -94,6 +95,13 @@ def _check_shared(model: Path, shards: ShardSet) -> None:
         raise ReleaseError(
             f"the model has {', '.join(ours)}, the data set {', '.join(theirs) or 'nothing'}: no modality in common"
         )
+
+
+def _check_rows(pieces: Sequence[Piece]) -> None:
+    if not any(counted(pieces).values()):
+        refused = [one for piece in pieces for one in piece.refused]
+        first = f": {refused[0]['id']}: {refused[0]['message']}" if refused else ""
+        raise ReleaseError(f"nothing could be encoded; {len(refused)} values were refused{first}")
 
 
 def _tasks(model: Path, shards: ShardSet, test_fold: int, pieces: Path) -> list[Task]:

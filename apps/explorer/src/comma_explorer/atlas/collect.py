@@ -138,10 +138,12 @@ class _Places:
         self.dois = found["doi"].to_pylist()
         self.first: dict[tuple[str, int], int] = {}
         self.entries: dict[tuple[str, int], set[int]] = {}
+        self.rows: dict[tuple[str, int], list[int]] = {}
         self.text_of: dict[int, int] = {}
         for number, (modality, row, entry) in enumerate(zip(*list(columns.values())[:3], strict=True)):
             self.first.setdefault((modality, int(row)), number)
             self.entries.setdefault((modality, int(row)), set()).add(int(entry))
+            self.rows.setdefault((modality, int(entry)), []).append(int(row))
             if modality == "text":
                 self.text_of.setdefault(int(entry), number)
         self.entry, self.row, self.place = (columns[name] for name in ("entry", "row", "place"))
@@ -155,6 +157,10 @@ class _Places:
     def entry_of(self, modality: str, row: int) -> int:
         """The first entry in which a value stands."""
         return int(self.entry[self.first[modality, row]])
+
+    def beside(self, structure: int, modality: str) -> list[int]:
+        """Rows of a modality that share an entry with a structure: polymorphs may share a protocol."""
+        return [row for entry in self.entries["structure", structure] for row in self.rows.get((modality, entry), ())]
 
     def id_of(self, modality: str, row: int) -> str:
         return str(self.ids[self.entry_of(modality, row)])
@@ -194,32 +200,32 @@ def _near(
     made = []
     for start in range(0, len(chosen), ROWS):
         scores = vectors[start : start + ROWS] @ gallery.T
-        count = min(NEAR + 8, scores.shape[1])
+        for row, of_row in zip(chosen[start : start + ROWS].tolist(), scores, strict=True):
+            of_row[places.beside(row, modality)] = -np.inf
+        count = min(NEAR, scores.shape[1])
         best = np.argpartition(-scores, count - 1, axis=1)[:, :count]
-        for row, of_row, which in zip(chosen[start : start + ROWS].tolist(), scores, best, strict=True):
+        for of_row, which in zip(scores, best, strict=True):
             ranked = which[np.lexsort((which, -of_row[which]))]
-            made.append(_others(places, modality, row, of_row, ranked, number_of))
+            made.append(_others(places, modality, of_row, ranked[np.isfinite(of_row[ranked])], number_of))
     return made
 
 
-def _others(  # noqa: PLR0913, PLR0917 - one row of a table of scores
-    places: _Places, modality: str, row: int, scores: np.ndarray, ranked: np.ndarray, number_of: Mapping[int, int]
+def _others(
+    places: _Places, modality: str, scores: np.ndarray, ranked: np.ndarray, number_of: Mapping[int, int]
 ) -> tuple[Near, ...]:
-    own = places.entries["structure", row]
     made = []
     for other in ranked.tolist():
-        if own.isdisjoint(places.entries[modality, other]):  # polymorphs may share a protocol
-            entry = places.entry_of(modality, other)
-            made.append(
-                Near(
-                    cosine=round(float(scores[other]), 3),
-                    formula=places.formulas[entry] or places.ids[entry],
-                    id=places.ids[entry],
-                    text=other if modality == "text" else -1,
-                    point=number_of.get(other, -1) if modality == "structure" else -1,
-                )
+        entry = places.entry_of(modality, other)
+        made.append(
+            Near(
+                cosine=round(float(scores[other]), 3),
+                formula=places.formulas[entry] or places.ids[entry],
+                id=places.ids[entry],
+                text=other if modality == "text" else -1,
+                point=number_of.get(other, -1) if modality == "structure" else -1,
             )
-    return tuple(made[:NEAR])
+        )
+    return tuple(made)
 
 
 def _numbers(index: Index, places: _Places, chosen: Rows, points: Sequence[Point]) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from comma_data.storage import check_file, complete_file, ensure_folder
 
 app = typer.Typer(no_args_is_help=True, help="What of two values makes them similar.")
 
@@ -39,14 +40,17 @@ def explain(
     from comma_explorer.explain import explanation as of
     from comma_explorer.explain.given import pair_of
 
+    if out:
+        check_file(out)
     loaded, name = _loaded(model)
     a, b = pair_of(values or (), kinds or (), sample_id=sample_id, data=data, pair=pair)
     found = of.explain(loaded, a, b, method=method, name=name, seed=seed)
     if out:
         from comma_explorer.explain.page.render import page
 
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(page(found), encoding="utf-8")
+        ensure_folder(out.parent)
+        with complete_file(out) as file:
+            file.write(page(found).encode())
         print(f"wrote {out}", file=sys.stderr)
     if as_json:
         print(json.dumps(of.as_json(found), ensure_ascii=False, indent=1))

@@ -14,6 +14,7 @@ from comma_encoders.modality import get
 from comma_encoders.values import read_text
 
 from comma_explorer.explain.explanation import Given
+from comma_explorer.search.question import called_as_a_file
 
 SAID = 60
 """Characters of a text given as words that its name repeats."""
@@ -43,7 +44,7 @@ def named(value: str, modality: str | None) -> Given:
 def _told(value: str) -> str:
     if _is_file(value):
         return modality_of(value)
-    if any(c.isspace() for c in value.strip()):
+    if any(c.isspace() for c in value.strip()) and not called_as_a_file(value):
         return "text"
     try:
         get("composition").coerce(value)

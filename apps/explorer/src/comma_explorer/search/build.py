@@ -1,8 +1,9 @@
 """Data set and model -> index: window by window, so that a build that was killed goes on where it was."""
 
 import json
-import shutil
+import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from comma_explorer.search.models import folder_of, identity
 WORK = "work"
 """Folder of the windows inside of an index that is being built."""
 PLAN = "plan.json"
+_OURS = re.compile(r"lock|plan\.json|window-\d{6}\.npz")
+"""Names in that folder, beside those of unfinished files, which begin with one."""
 ENOUGH = 100
 """Values of which a share can be refused at all; a handful says nothing."""
 
@@ -79,7 +82,7 @@ def build(  # noqa: PLR0913 - the options of the command, by name
         paths = [work / _name(number) for number in range(_windows(shards))]
         _check_refused(paths, max_refused)
         manifest = finish.finish(out, paths, plan.model, plan.data, plan.versions, progress)
-    shutil.rmtree(work)
+    _remove(work)
     return manifest
 
 
@@ -104,8 +107,9 @@ def _stable(name: str) -> str:
 def _existing(out: Path, plan: Plan) -> Manifest | None:
     """The index that stands there, if it is what would be built."""
     if not (out / MANIFEST).exists():
-        strange = [path.name for path in sorted(out.glob("*")) if path.name != WORK] if out.exists() else []
-        if strange and not (out / WORK).is_dir():
+        begun = (out / WORK).is_dir() and all(_OURS.match(path.name) for path in (out / WORK).iterdir())
+        strange = [] if begun else sorted(path.name for path in out.glob("*"))
+        if strange:
             raise SearchError(f"{out} holds {strange[0]} of something else; give another --out")
         return None
     try:
@@ -120,8 +124,17 @@ def _existing(out: Path, plan: Plan) -> Manifest | None:
             f"{out} holds another index (of {manifest.data.name} by {manifest.model.name}); remove it or give another "
             "--out"
         )
-    shutil.rmtree(out / WORK, ignore_errors=True)
+    _remove(out / WORK)
     return manifest
+
+
+def _remove(work: Path) -> None:
+    """Remove the folder of the windows, but not what a user has put there."""
+    for path in work.glob("*"):
+        if _OURS.match(path.name):
+            path.unlink()
+    with suppress(OSError):  # not there, or not empty
+        work.rmdir()
 
 
 def _begin(path: Path, plan: Plan) -> None:

@@ -72,11 +72,17 @@ def _told(text: str) -> str:
         return _of_file(text)
     if _is_folder(text) and not classify(text).amounts:
         raise SearchError(f"{text} is a folder; give a file in it, or say with --as text that it is a word")
-    if any(text.lower().endswith(ending) for endings in ENDINGS.values() for ending in endings) and " " not in text:
+    if called_as_a_file(text):
         raise SearchError(f"there is no file {text}")
     if text.startswith(("./", "../", "/", "~")) and " " not in text:
         raise SearchError(f"there is no file {text}")
     return "composition" if classify(text).amounts else "text"
+
+
+def called_as_a_file(text: str) -> bool:
+    """Whether words end as the name of a file does, and are not several sentences."""
+    endings = tuple(ending for endings in ENDINGS.values() for ending in endings)
+    return text.lower().endswith(endings) and "\n" not in text and ". " not in text
 
 
 def _is_file(text: str) -> bool:

@@ -96,6 +96,8 @@ class Asked:
 
 def _where(text: Mapping[str, str]) -> Filter:
     ranges = {}
+    if (text["low"] or text["high"]) and not text["target"]:
+        raise SearchError(f"choose the number that lies from {text['low'] or '…'} to {text['high'] or '…'}")
     if text["target"] and (text["low"] or text["high"]):
         ranges[text["target"]] = (_real(text["low"], "-inf"), _real(text["high"], "inf"))
     elements, only, without = (_symbols(text[name]) for name in ("elements", "only", "without"))

@@ -60,9 +60,9 @@ class Desk:
 
     def warm(self) -> None:
         """Ask once, so that the first user does not wait for what is loaded late."""
-        self.answer(
-            Asked(words="NaCl", modality="composition" if "composition" in self.finder.model.configs else "text")
-        )
+        words = next((name for name in ("composition", "text") if name in self.finder.model.configs), None)
+        if words is not None:
+            self.answer(Asked(words="NaCl", modality=words))
 
     def answer(self, asked: Asked) -> Found:
         """Search.

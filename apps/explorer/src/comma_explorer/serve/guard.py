@@ -40,7 +40,7 @@ SAFE: Headers = [
 
 
 class TooLargeError(Exception):
-    """A body beyond the bound."""
+    """A body beyond the bound, of which nobody said before how long it is; the app answers it as `too_large` does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ class Guard:
             return 405, "Only GET and POST."
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self.largest:
-            return 413, f"At most {self.largest // 2**20} MiB can be sent."
+            return 413, too_large(self.largest)
         return None
 
     def _given(self, scope: Scope) -> str | None:
@@ -130,29 +130,27 @@ class Guard:
         return any(hmac.compare_digest(value, self.token.encode()) for value in given)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        seen, started = 0, False
+        seen = 0
 
         async def counted() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self.largest:
-                raise TooLargeError
+                raise TooLargeError(too_large(self.largest))
             return message
 
         async def guarded(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 message = {**message, "headers": with_safe(message.get("headers", ()))}
             await send(message)
 
-        try:
-            await self.app(scope, counted, guarded)
-        except TooLargeError:
-            if started:
-                raise
-            await answer(send, 413, f"At most {self.largest // 2**20} MiB can be sent.")
+        await self.app(scope, counted, guarded)
+
+
+def too_large(largest: int) -> str:
+    """What the answer 413 says."""
+    return f"At most {largest // 2**20} MiB can be sent."
 
 
 def with_safe(headers: Iterable[tuple[bytes, bytes]]) -> Headers:

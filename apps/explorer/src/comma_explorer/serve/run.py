@@ -9,9 +9,12 @@ import uvicorn
 
 from comma_explorer.search.errors import SearchError
 from comma_explorer.serve.desk import Desk
+from comma_explorer.serve.guard import Guard
 from comma_explorer.serve.site import app_of
 
 HOST = "127.0.0.1"
+ADDRESS = 128 * 1024
+"""Bytes of a request's head at most: the longest question in any script, of up to twelve bytes a letter."""
 
 
 def listening(port: int) -> socket.socket:
@@ -54,14 +57,21 @@ def run(
         if desk.data is None:
             say("the data set of this index is not here: nothing is drawn (--data FOLDER)")
         say(f"open {address}{token}\nfor you alone, on this machine; end it with Ctrl-C")
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            ws="none",
-        )
         if browser:
             webbrowser.open(address + app.ticket())
-        uvicorn.Server(config).run(sockets=[bound])
+        server_of(app).run(sockets=[bound])
+
+
+def server_of(app: Guard) -> uvicorn.Server:
+    """A server that says nothing of itself."""
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        ws="none",
+        http="h11",  # httptools, where it is installed, takes no address above 64 KiB
+        h11_max_incomplete_event_size=ADDRESS,
+    )
+    return uvicorn.Server(config)

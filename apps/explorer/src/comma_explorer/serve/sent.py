@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 
 from comma_data.formulas import classify
+from comma_data.structure_formats.formats import PREFIXES, format_of
 from comma_encoders.guess import ENDINGS as ENDINGS_OF
 
 from comma_explorer.search import question
@@ -24,8 +25,6 @@ KEPT = 64
 SHOWN = 60
 ENDINGS = 12
 """Characters of a name's ending at most."""
-BARE = ("POSCAR", "CONTCAR")
-"""Names that tell a format without an ending."""
 
 
 @dataclass(kw_only=True)
@@ -127,8 +126,9 @@ def plain(name: str) -> str:
 
 def safe(name: str) -> str:
     """A name of the server's making that ends as the given one does."""
-    if name in BARE:
-        return name
+    beginning = next((one for one in PREFIXES if name.lower().startswith(one)), None)
+    if beginning is not None and format_of(name) == format_of(beginning):
+        return beginning.upper()  # such a name tells the format without an ending, as POSCAR_NaCl does
     endings = "".join(PurePosixPath(name).suffixes[-2:])
     kept = "".join(c for c in endings.lower() if c.isascii() and (c.isalnum() or c == "."))
     return f"query{kept[-ENDINGS:]}" if kept.startswith(".") or not kept else f"query.{kept[-ENDINGS:]}"

@@ -17,14 +17,14 @@ from jinja2 import Environment
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from comma_explorer.explain.page.render import SCRIPT, STYLE, fragment
 from comma_explorer.search.errors import SearchError
 from comma_explorer.serve.asked import LONGEST, MOST, Asked
 from comma_explorer.serve.desk import Desk, Found
-from comma_explorer.serve.guard import Guard
+from comma_explorer.serve.guard import Guard, TooLargeError
 from comma_explorer.serve.pictures import DRAWN, document
 
 HERE = Path(__file__).parent
@@ -156,6 +156,10 @@ class Site:
         """An address that leads nowhere."""
         return self._gone("there is no such page")
 
+    async def too_large(self, _request: Request, error: Exception) -> Response:
+        """A body that went on beyond the bound."""
+        return PlainTextResponse(str(error), status_code=413)
+
     async def failed(self, _request: Request, error: Exception) -> Response:
         """A fault of ours: told on the terminal, not to the page."""
         log.error("a request failed", exc_info=error)
@@ -175,7 +179,12 @@ def app_of(desk: Desk, *, token: str, port: int) -> Guard:
         Route("/atlas", site.atlas),
         Route("/static/{name:str}", site.static),
     ]
-    handlers: dict[Any, Callable[..., Any]] = {404: site.lost, 405: site.lost, 500: site.failed}
+    handlers: dict[Any, Callable[..., Any]] = {
+        404: site.lost,
+        405: site.lost,
+        TooLargeError: site.too_large,
+        500: site.failed,
+    }
     app = Starlette(routes=routes, exception_handlers=handlers)
     return Guard(app=app, token=token, port=port, largest=LARGEST)
 

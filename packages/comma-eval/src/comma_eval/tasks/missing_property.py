@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from comma_eval import heads
 from comma_eval.baselines import refuse_taken
 from comma_eval.baselines.properties import baselines
+from comma_eval.conformal import held_back
 from comma_eval.errors import EmptyTaskError, NotEmbeddedError
 from comma_eval.regression import numbers
 from comma_eval.task import Embedder, Item, Needs, Prediction, Report, Row
@@ -110,7 +111,13 @@ class MissingProperty:
         everything = fused(known, there).numpy()[kept]
         scale = StandardScaler().fit(everything)
         formulas = [train[number].groups["formula"] for number in kept]
-        answer = heads.fit(self.head, scale.transform(everything), numbers(train, self.target)[kept], formulas)
+        fitted = ~held_back(formulas)  # the lines beside it keep these apart for their intervals
+        answer = heads.fit(
+            self.head,
+            scale.transform(everything)[fitted],
+            numbers(train, self.target)[kept][fitted],
+            [formula for formula, of in zip(formulas, fitted, strict=True) if of],
+        )
         return Head(name=name, model=model, answer=answer, scale=scale, reads=frozenset(known))
 
 

@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from comma_data.nearest import did_you_mean
 from comma_data.sample import Sample
 from comma_data.split import in_label_order
+from comma_encoders.modality import names
 
 from comma_eval import heads
 from comma_eval.baselines import refuse_taken
@@ -48,6 +50,10 @@ class Property:
         heads.check(self.head)
         if not self.modalities or min(self.labels, default=1) < 1:
             raise UsageError("a property needs modalities to read, and numbers of labels above 0")
+        for modality in self.modalities:
+            if modality not in names():
+                near = did_you_mean(modality, names())
+                raise UsageError(f"unknown modality {modality!r}{near}; known: {', '.join(names())}")
 
     @property
     def needs(self) -> Needs:
