@@ -228,7 +228,7 @@ def test_a_model_that_gives_nan_is_not_saved(tmp_path):
     model = AlignedModel.create("composition")
     with torch.no_grad():
         model.heads["composition"].linear.bias.fill_(torch.nan)
-    with pytest.raises(InputError, match="composition vectors that are not finite"):
+    with pytest.raises(InputError, match="not worth saving: composition: its vector is not finite"):
         save(model, tmp_path / "m")
 
 

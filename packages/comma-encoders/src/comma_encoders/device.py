@@ -11,12 +11,13 @@ def available() -> tuple[str, ...]:
     return ("cpu", *(name for name, works in there.items() if works))
 
 
-def device(name: str) -> torch.device:
+def device(name: str | torch.device) -> torch.device:
     """The device of that name; `auto` takes a GPU where there is one.
 
     Raises:
         UsageError: no such device here.
     """
+    name = str(name)
     if name == "auto":
         return torch.device(available()[-1])
     if name.partition(":")[0] not in available():

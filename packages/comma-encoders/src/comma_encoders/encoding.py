@@ -13,12 +13,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from comma_encoders.errors import InputError
+from comma_encoders.errors import InputError, NotFiniteError
 from comma_encoders.packing import Packer
 from comma_encoders.types import Embedded, Inputs
 
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+"""What objects of other libraries raise where they are not what they look like."""
 WINDOW = 1024
 """Values that are held in memory, and packed by size, at a time."""
+
+
+NOT_FINITE = "its vector is not finite: the value is beyond what the model's numbers hold, or the model is damaged"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +66,8 @@ def _coerced(values: Sequence[Any], way: Way, refused: dict[int, InputError]) ->
             raw[i] = way.coerce(value)
         except InputError as error:
             refused[i] = error
+        except UNREADABLE as error:  # any object may stand in a list, and one must not take the others with it
+            refused[i] = InputError(f"a {type(value).__name__} cannot be read ({type(error).__name__}: {error})")
     return raw
 
 
@@ -75,8 +82,12 @@ def _window(values: Sequence[Any], way: Way, batch_size: int, done: Callable[[in
         z[chosen] = way.run(inputs).float().cpu()
         done(len(chosen))
     done(len(refused) + len(packer.refused))
-    refused |= {places[i]: error for i, error in packer.refused.items()}
-    sound = [i for i in range(len(places)) if i not in packer.refused]
+    lost: dict[int, InputError] = {
+        i: NotFiniteError(NOT_FINITE) for i in torch.flatten((~z.isfinite().all(dim=1)).nonzero()).tolist()
+    }
+    lost |= packer.refused
+    refused |= {places[i]: error for i, error in lost.items()}
+    sound = [i for i in range(len(places)) if i not in lost]
     return Encoded(z=z[sound], places=torch.tensor([places[i] for i in sound], dtype=torch.long), refused=refused)
 
 
@@ -102,15 +113,15 @@ def encode(
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and back to training if the module was in it."""
-    training = module.training
-    if training:
-        module.eval()
+    """Evaluation mode, and each part back to what it was: some may be frozen while others are trained."""
+    training = [part for part in module.modules() if part.training]
+    for part in training:
+        part.training = False
     try:
         yield
     finally:
-        if training:
-            module.train()
+        for part in training:
+            part.training = True
 
 
 def joined(parts: Sequence[Embedded]) -> Embedded:

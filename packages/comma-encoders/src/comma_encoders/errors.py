@@ -19,6 +19,14 @@ class InputError(EncoderError):
     exit_code = 3
 
 
+class KindError(InputError):
+    """A value of a type that the modality does not take at all."""
+
+
+class NotFiniteError(InputError):
+    """A value whose vector holds a NaN or an infinite number."""
+
+
 class MissingDependencyError(EncoderError):
     """A package that is needed is not installed, or cannot be imported."""
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from comma_encoders import __version__
 from comma_encoders.encoding import Encoded
-from comma_encoders.errors import InputError
+from comma_encoders.errors import InputError, UsageError
 from comma_encoders.locate import DEFAULT
 from comma_encoders.model import AlignedModel
 from comma_encoders.shared import model_of
@@ -108,6 +108,7 @@ class Featurizer:
         ignore_errors: bool = False,  # noqa: FBT001, FBT002
         return_errors: bool = False,  # noqa: FBT001, FBT002
         inplace: bool = False,  # noqa: FBT001, FBT002
+        multiindex: bool = False,  # noqa: FBT001, FBT002
         pbar: bool = True,  # noqa: FBT001, FBT002
     ) -> Any:
         """The frame with one column for each feature beside its own.
@@ -118,11 +119,15 @@ class Featurizer:
             ignore_errors: as `featurize_many`.
             return_errors: add a column `Featurizer Exceptions`.
             inplace: add the columns to `df` itself.
+            multiindex: has to be False: matminer's columns of two levels are not made.
             pbar: as `featurize_many`.
 
         Raises:
             InputError: the frame has such columns already, or as `featurize_many`.
+            UsageError: `multiindex` is asked for.
         """
+        if multiindex:
+            raise UsageError("multiindex=True: columns of two levels are not made; leave it out")
         (column,) = [col_id] if isinstance(col_id, str) else col_id
         labels = self.feature_labels() + (["Featurizer Exceptions"] if return_errors else [])
         there = [label for label in labels if label in df.columns]

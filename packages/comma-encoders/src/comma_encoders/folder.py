@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -54,7 +55,7 @@ def _kept(name: str, config: Any, folder: Path) -> dict[str, Any]:
     return content
 
 
-def save(model: AlignedModel, folder: Path, about: Mapping[str, Any] | None = None) -> None:
+def save(model: AlignedModel, folder: str | Path, about: Mapping[str, Any] | None = None) -> None:
     """Write a model into an empty or new folder.
 
     Args:
@@ -67,7 +68,17 @@ def save(model: AlignedModel, folder: Path, about: Mapping[str, Any] | None = No
         UsageError: there is something in the folder already.
         InputError: the model gives vectors that are not finite.
     """
+    folder = Path(folder)
     _ensure_empty(folder)
+    try:
+        _write(model, folder, about)
+    except BaseException:
+        for path in folder.iterdir():  # all that is there is ours: another try begins with an empty folder
+            path.unlink()
+        raise
+
+
+def _write(model: AlignedModel, folder: Path, about: Mapping[str, Any] | None) -> None:
     configs = {name: _kept(name, config, folder) for name, config in model.configs.items()}
     head = {"format": FORMAT, "comma_encoders": __version__, "dim": model.dim}
     more: dict[str, Any] = {"shared_head": True} if model.shared_head else {}
@@ -203,13 +214,15 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"{folder} has format {found}; comma-encoders {__version__} reads {FORMAT}. Remedy: pip install --upgrade "
             "comma-encoders"
         )
+    if not isinstance(config.get("modalities"), dict) or not isinstance(config.get("dim"), int):
+        raise InputError(f"{folder}/config.json is damaged: it says no modalities, or no dim")
     return dict(config)
 
 
 def load(
     folder: str | Path,
     *,
-    device: str = "cpu",
+    device: str | torch.device = "cpu",
     precision: Literal["fp32", "bf16"] = "fp32",
     verify: bool = True,
 ) -> AlignedModel:
@@ -227,6 +240,8 @@ def load(
             than when it was saved.
     """
     folder = Path(folder)
+    if precision not in known.LEAST:
+        raise UsageError(f"precision={precision!r}; it has to be {' or '.join(map(repr, known.LEAST))}")
     _verify(folder)
     config = read_config(folder)
     configs = {n: get(n).bare(_config(n, c, folder)) for n, c in config["modalities"].items()}
@@ -247,8 +262,9 @@ def _answers(folder: Path) -> dict[str, Any]:
     if "known.json" not in read_manifest(folder)["sha256"]:
         raise InputError(f"{folder} has no known answers (known.json); copy the whole folder again")
     try:
-        return dict(json.loads((folder / "known.json").read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+        found = dict(json.loads((folder / "known.json").read_text(encoding="utf-8")))
+        return {"versions": dict(found["versions"]), "answers": dict(found["answers"])}
+    except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"{folder}/known.json is damaged: {error}; copy the whole folder again") from error
 
 

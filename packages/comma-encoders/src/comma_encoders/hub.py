@@ -28,6 +28,7 @@ def from_pretrained(  # noqa: PLR0913  the options of every model hub
     cache_dir: str | Path | None = None,
     token: str | bool | None = None,
     local_files_only: bool = False,
+    verify: bool = True,
 ) -> AlignedModel:
     """A trained model, verified and asked for its known answers.
 
@@ -39,6 +40,7 @@ def from_pretrained(  # noqa: PLR0913  the options of every model hub
         cache_dir: where files of the hub are kept; None takes the hub's own folder.
         token: for private repositories; None takes the one of `hf auth login`.
         local_files_only: do not ask the hub, take what was fetched before.
+        verify: False skips the known answers, not the hashes.
 
     Raises:
         UsageError: there is no such model.
@@ -51,7 +53,7 @@ def from_pretrained(  # noqa: PLR0913  the options of every model hub
         place = fetch(str(name), revision=revision, **options)
     elif revision is not None:
         raise UsageError(f"{name} is on this machine ({place}); a revision can only be asked of the hub")
-    return folder.load(place, device=device, precision=precision)
+    return folder.load(place, device=device, precision=precision, verify=verify)
 
 
 def fetch(repository: str, *, revision: str | None = None, **options: Any) -> Path:
@@ -65,6 +67,7 @@ def fetch(repository: str, *, revision: str | None = None, **options: Any) -> Pa
     from huggingface_hub import snapshot_download  # noqa: PLC0415  half a second, only for models of the hub
     from huggingface_hub.errors import (  # noqa: PLC0415
         HfHubHTTPError,
+        HFValidationError,
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
@@ -81,6 +84,8 @@ def fetch(repository: str, *, revision: str | None = None, **options: Any) -> Pa
             f"the Hugging Face hub has no model {repository}{at} that you may read. Remedy: check the name, and for a "
             "private one run `hf auth login`"
         ) from error
+    except HFValidationError as error:
+        raise UsageError(f"{repository} is no name of a repository: {error}") from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise MissingDependencyError(

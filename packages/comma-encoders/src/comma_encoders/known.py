@@ -46,9 +46,10 @@ def make(model: AlignedModel) -> dict[str, Any]:
 
 def _answers(model: AlignedModel, name: str) -> dict[str, Any]:
     values = list(examples(name, COUNT))
-    vectors = model.encode(name, values, progress=False)
-    if not bool(torch.isfinite(vectors).all()):
-        raise InputError(f"the model gives {name} vectors that are not finite; it is not worth saving")
+    try:
+        vectors = model.encode(name, values, progress=False)
+    except InputError as error:
+        raise InputError(f"the model is not worth saving: {error}") from error
     return {"values": [to_json(value) for value in values], "vectors": vectors.tolist()}
 
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from comma_encoders import imputer_fit
-from comma_encoders.encoding import WINDOW, Encoded, Way, encode, evaluating, joined
-from comma_encoders.errors import InputError, UsageError
+from comma_encoders.encoding import UNREADABLE, WINDOW, Encoded, Way, encode, evaluating, joined
+from comma_encoders.errors import InputError, KindError, UsageError
 from comma_encoders.head import SHARED, Head, shared
 from comma_encoders.imputer import Imputed, Imputer, Vectors, side_by_side
 from comma_encoders.modality import get
@@ -62,7 +62,7 @@ class AlignedModel(nn.Module):
         """A trained model: one of the package (`comma-small`), a folder, or a repository of the Hugging Face hub.
 
         See `comma_encoders.hub.from_pretrained` for the options `revision`, `device`, `precision`, `cache_dir`,
-        `token` and `local_files_only`.
+        `token`, `local_files_only` and `verify`.
         """
         from comma_encoders import hub  # noqa: PLC0415  it imports this module
 
@@ -110,7 +110,7 @@ class AlignedModel(nn.Module):
             name: Embedded(z=self.project(name, inputs), rows=batch.rows[name]) for name, inputs in batch.inputs.items()
         }
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference mode: a head may be trained on these vectors
     def embed(
         self, samples: Sequence[SampleLike], *, batch_size: int = 64, progress: bool | None = None
     ) -> dict[str, Embedded]:
@@ -144,7 +144,7 @@ class AlignedModel(nn.Module):
         encoded = encode(values, self._way(name, coerce=None), batch_size=batch_size)
         for place, error in encoded.refused.items():
             sample = samples[owners[place]]
-            raise InputError(f"{name}: {error} (sample {getattr(sample, 'id', owners[place])})") from error
+            raise type(error)(f"{name}: {error} (sample {getattr(sample, 'id', owners[place])})") from error
         return Embedded(z=encoded.z, rows=torch.tensor(owners, dtype=torch.long))
 
     @overload
@@ -195,12 +195,12 @@ class AlignedModel(nn.Module):
             raise UsageError(f"output={output!r}; it has to be 'torch' or 'numpy'")
         encoded = self.encode_all(modality, values, batch_size=batch_size, progress=progress)
         for place, error in encoded.refused.items():
-            raise InputError(f"{modality}: {error} (value {place})") from error
+            raise type(error)(f"{modality}: {error} (value {place})") from error
         if not len(encoded.z):
             raise InputError(f"no {modality} values were given")
         return encoded.z.numpy() if output == "numpy" else encoded.z
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference mode: a head may be trained on these vectors
     def encode_all(
         self, modality: str, values: Iterable[Any], *, batch_size: int = 64, progress: bool | None = None
     ) -> Encoded:
@@ -224,7 +224,7 @@ class AlignedModel(nn.Module):
             UsageError: several modalities in one side, or vectors of another dimension.
             InputError: a value that cannot be encoded.
         """
-        return similarity(self._vectors(a), self._vectors(b))
+        return similarity(self._vectors(a).cpu(), self._vectors(b).cpu())
 
     def impute(self, known: Mapping[str, Embedded | Vectors | Sequence[Any]], target: str) -> Imputed:
         """The vectors of an absent modality from those that are present, with an uncertainty.
@@ -258,9 +258,16 @@ class AlignedModel(nn.Module):
             seed: of the folds within which its uncertainty is compared.
 
         Raises:
-            UsageError: fewer than two modalities.
-            InputError: hardly any sample has two modalities.
+            UsageError: fewer than two modalities, or vectors of another dimension.
+            InputError: vectors that are not finite, or hardly any sample has two modalities.
         """
+        for name, side in embedded.items():
+            z = torch.as_tensor(side.z if isinstance(side, Embedded) else side)
+            if z.ndim != 2 or z.shape[1] != self.dim:
+                raise UsageError(f"{name}: this model's vectors are (n, {self.dim}); got {tuple(z.shape)}")
+            if not (sound := z.isfinite().all(dim=1)).all():
+                row = int((~sound).nonzero()[0, 0])
+                raise InputError(f"{name}: row {row} is not finite; leave out samples that could not be encoded")
         self.imputer = imputer_fit.fit(embedded, seed=seed).to(self.device)
 
     def _way(self, name: str, coerce: Callable[[Any], Any] | None) -> Way:
@@ -307,12 +314,16 @@ class AlignedModel(nn.Module):
 
 def is_one(modality: str, values: Any) -> bool:
     """Whether one value was given instead of a list; some values, such as structures, can themselves be iterated."""
-    if isinstance(values, list | tuple | Iterator | np.ndarray):
+    if isinstance(values, np.ndarray):  # of pictures it is one itself, grey or in colours
+        return modality == "image" and (values.ndim == 2 or (values.ndim == 3 and values.shape[2] in {3, 4}))
+    if isinstance(values, list | tuple | Iterator):
         return False
     if isinstance(values, str | bytes | Path | Mapping) or not isinstance(values, Iterable):
         return True
     try:
         get(modality).coerce(values)
-    except InputError:
+    except (KindError, *UNREADABLE):
         return False
+    except InputError:  # a disordered structure is one too
+        pass
     return True

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from comma_encoders.errors import InputError
+from comma_encoders.errors import InputError, UsageError
 from comma_encoders.types import Inputs
 
 BUDGET = 1_000_000
@@ -49,6 +49,8 @@ class Packer:
     """Makes batches of one modality; remembers what the last one cost, and which values cannot be collated."""
 
     def __init__(self, collate: Callable[[Sequence[Any]], Inputs], batch_size: int, budget: int = BUDGET) -> None:
+        if batch_size < 1:
+            raise UsageError(f"batch_size={batch_size}; it has to be at least 1")
         self.collate = collate
         self.batch_size = batch_size
         self.budget = budget

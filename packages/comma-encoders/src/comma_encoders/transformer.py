@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from comma_encoders.errors import UsageError
 from comma_encoders.locate import DEFAULT
@@ -46,6 +45,7 @@ class Vectors:
         self.model = model
         self.batch_size = batch_size
         self.device = device
+        self._sklearn_output_config = {"transform": "default"}  # under this name scikit-learn's clone copies it
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002  scikit-learn's signature
         """The parameters, as they were given."""
@@ -70,18 +70,54 @@ class Vectors:
         model_of(self.model, self.modality, self.device)
         return self
 
-    def transform(self, X: Iterable[Any]) -> Float[np.ndarray, "values dim"]:  # noqa: N803  scikit-learn's name
-        """Vectors of the values, float32.
+    def transform(self, X: Iterable[Any]) -> Any:  # noqa: N803  scikit-learn's name
+        """Vectors of the values, (values, dim), float32: an array, or the frame that `set_output` asks for.
+
+        Args:
+            X: values; or a frame or an array of one column of them, as `ColumnTransformer` gives it.
 
         Raises:
             InputError: a value that cannot be encoded.
+            UsageError: several columns.
         """
         model = model_of(self.model, self.modality, self.device)
-        return model.encode(self.modality, X, batch_size=self.batch_size, output="numpy")
+        values = self._column(X)
+        found = model.encode(self.modality, values, batch_size=self.batch_size, output="numpy")
+        if self._sklearn_output_config["transform"] == "default":
+            return found
+        import pandas as pd  # noqa: PLC0415  asked for
 
-    def fit_transform(self, X: Iterable[Any], y: Any = None, **_: Any) -> Float[np.ndarray, "values dim"]:  # noqa: ARG002, N803
+        return pd.DataFrame(found, columns=self.get_feature_names_out(), index=getattr(values, "index", None))
+
+    def fit_transform(self, X: Iterable[Any], y: Any = None, **_: Any) -> Any:  # noqa: ARG002, N803
         """As `transform`."""
         return self.transform(X)
+
+    def set_output(self, *, transform: str | None = None) -> "Vectors":
+        """What `transform` gives, as scikit-learn's pipelines ask it: `default`, an array, or `pandas`.
+
+        Raises:
+            UsageError: another word.
+        """
+        if transform not in (None, "default", "pandas"):
+            raise UsageError(f"transform={transform!r}; it has to be 'default' or 'pandas'")
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}
+        return self
+
+    @staticmethod
+    def _column(values: Any) -> Any:
+        """The values of a frame or an array of one column."""
+        columns: Any = getattr(values, "columns", None)
+        if columns is not None:
+            count, column = len(columns), lambda: values[columns[0]]
+        elif isinstance(values, np.ndarray) and values.ndim == 2 and values.dtype.kind in "OUT":
+            count, column = values.shape[1], lambda: values[:, 0]
+        else:
+            return values
+        if count != 1:
+            raise UsageError(f"values of one modality stand in one column; got {count}")
+        return column()
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:  # noqa: ARG002  scikit-learn's signature
         """Names of the columns of `transform`."""

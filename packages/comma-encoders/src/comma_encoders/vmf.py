@@ -67,7 +67,7 @@ def cap_angle(concentration: Float[Tensor, " n"], dim: int, level: float) -> Flo
     """
     if not len(concentration):
         return concentration
-    kappa = concentration.double().cpu().log()
+    kappa = concentration.cpu().double().log()
     knots = torch.linspace(float(kappa.min()) - 1e-6, float(kappa.max()) + 1e-6, 256, dtype=torch.float64)
     theta = torch.linspace(0, math.pi, 4001, dtype=torch.float64)[1:-1]
     log_density = knots.exp()[:, None] * (theta.cos() - 1) + (dim - 2) * theta.sin().log()

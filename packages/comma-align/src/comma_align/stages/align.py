@@ -9,6 +9,7 @@ import torch
 from accelerate import Accelerator
 from comma_data.sample import Sample
 from comma_encoders import folder as model_folder
+from comma_encoders.errors import NotFiniteError
 from comma_encoders.imputer import Imputer
 from comma_encoders.model import AlignedModel
 from comma_encoders.types import Embedded
@@ -152,10 +153,10 @@ class Align:
         Raises:
             DivergedError: the weights give vectors that are not finite.
         """
-        embedded = self.model.embed(self.validation)
-        lost = [name for name, found in embedded.items() if not bool(torch.isfinite(found.z).all())]
-        if lost:
-            raise DivergedError(f"vectors of {', '.join(lost)} are not finite any more; lower the learning rates")
+        try:
+            embedded = self.model.embed(self.validation)
+        except NotFiniteError as error:
+            raise DivergedError(f"vectors are not finite any more; lower the learning rates ({error})") from error
         rows = rows_of(embedded, self.validation)
         at1, at10 = (mean_recall(rows, k) for k in (1, 10))
         figures = {"validation": as_json(rows), "diagnostics": diagnose(embedded, self.run.pairs)}

@@ -31,7 +31,7 @@ def width(model: AlignedModel, modality: str, output: Output) -> int:
     return model.dim if output == "aligned" else int(encoder.width)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def features(
     model: AlignedModel, modality: str, values: Iterable[object], output: Output, *, batch_size: int = 64
 ) -> Encoded:

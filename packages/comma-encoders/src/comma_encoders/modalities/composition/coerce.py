@@ -1,12 +1,13 @@
 """What users have -> raw composition: a formula, a pymatgen Composition, a mapping."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from comma_encoders.element_properties import SYMBOLS
-from comma_encoders.errors import InputError
+from comma_encoders.errors import InputError, KindError
 from comma_encoders.hydrates import WATER
 
 
@@ -23,15 +24,19 @@ def coerce(value: Any) -> dict[str, float]:
     if isinstance(value, Mapping):
         return _amounts(value)
     if not isinstance(value, str):
-        raise InputError(f"cannot make a composition of {type(value).__name__}; give a formula or a mapping")
+        raise KindError(f"cannot make a composition of {type(value).__name__}; give a formula or a mapping")
     try:
-        if any(dot in value for dot in ("·", "*", "•")) or _counts_water(value):
+        if any(dot in value for dot in ("·", "*", "•")) or _counts_water(value) or ADDUCT.search(value):
             raise ValueError("it is written as an adduct")  # noqa: TRY301  one message for all that cannot be read
         return coerce(Composition(value, strict=True))
     except ValueError as error:
         raise InputError(
             f"{value!r} is not a plain formula ({error}); write it like LiFePO4, adducts as one sum of elements"
         ) from error
+
+
+ADDUCT = re.compile(r"\.\s*\d+(?:\.\d+)?\s*\(?\s*(?:NH3|D2O)")
+"""A count behind a dot and what it counts, as in MgCl2.6NH3, which pymatgen would take for decimals."""
 
 
 def _counts_water(formula: str) -> bool:

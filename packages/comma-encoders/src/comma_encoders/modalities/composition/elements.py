@@ -14,6 +14,10 @@ from comma_encoders.modalities.composition.config import Config
 INDEX = {symbol: i for i, symbol in enumerate(SYMBOLS)} | {"D": 0, "T": 0}
 
 
+LARGE = 1e300
+"""The sum of such amounts may be beyond what a float holds."""
+
+
 def _fractions(value: Any) -> np.ndarray:
     row = np.zeros(len(SYMBOLS))
     for symbol, amount in value.items():
@@ -22,8 +26,10 @@ def _fractions(value: Any) -> np.ndarray:
         if not (np.isfinite(amount) and amount >= 0):
             raise InputError(f"the amount of {symbol} in the composition {dict(value)} is {amount}; it has to be >= 0")
         row[INDEX[symbol]] += amount
-    if row.sum() == 0:
+    if not row.any():
         raise InputError("a composition without elements; leave the value out instead")
+    if row.max() > LARGE:
+        row /= row.max()
     return row / row.sum()
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from comma_encoders.errors import InputError
+from comma_encoders.errors import InputError, KindError
+from comma_encoders.files import is_file, short
 from comma_encoders.modalities.image.pixels import MAX_PIXELS
 
 
@@ -18,19 +19,26 @@ def _grey(array: np.ndarray) -> np.ndarray:
     return array[..., 0] if array.shape[-1] < 3 else array[..., :3].mean(axis=-1)
 
 
+MIXED = {"P", "PA", "CMYK", "LAB", "HSV", "YCbCr"}
+"""Modes of Pillow whose numbers are no brightness: places in a palette, ink, lightness beside two colours."""
+
+
+def _of_pillow(image: Any) -> np.ndarray:
+    return np.asarray(image.convert("RGB") if image.mode in MIXED else image)
+
+
 def _from_file(path: Path) -> np.ndarray:
     from PIL import Image  # noqa: PLC0415  timm brings it, but only a path needs it
 
-    if not path.is_file():
-        raise InputError(f"there is no image file {path}")
+    if not is_file(path):
+        raise InputError(f"there is no image file {short(path)}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own cap follows
             with Image.open(path) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise InputError(f"{path} has {image.width} x {image.height} pixels, more than {MAX_PIXELS}")
-                expanded = image.convert("RGB") if image.mode in {"P", "PA"} else image
-                return np.asarray(expanded)
+                return _of_pillow(image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # Pillow's of a broken PNG
         raise InputError(f"{path} cannot be read as an image: {error}") from error
 
@@ -47,9 +55,12 @@ def coerce(value: Any) -> dict[str, Any]:
         return dict(value)
     if isinstance(value, str | Path):
         return {"pixels": _grey(_from_file(Path(value))), "nm_per_pixel": None}
-    array = np.asarray(value)
+    try:
+        array = _of_pillow(value) if hasattr(value, "mode") and hasattr(value, "convert") else np.asarray(value)
+    except (OSError, ValueError, TypeError, RuntimeError) as error:  # a file cut short, rows of different lengths
+        raise InputError(f"cannot read the pixels of a {type(value).__name__}: {error}") from error
     if array.dtype == object:
-        raise InputError(f"cannot make an image of {type(value).__name__}; give an array, a path or a Pillow image")
+        raise KindError(f"cannot make an image of {type(value).__name__}; give an array, a path or a Pillow image")
     return {"pixels": _grey(array), "nm_per_pixel": None}
 
 

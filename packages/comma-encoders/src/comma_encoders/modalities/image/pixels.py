@@ -28,8 +28,8 @@ def checked(value: Any) -> tuple[np.ndarray, float]:
     """
     try:
         pixels = np.asarray(value["pixels"])
-        scale = value["nm_per_pixel"]
-    except (KeyError, TypeError) as error:
+        scale = None if value["nm_per_pixel"] is None else float(value["nm_per_pixel"])
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"an image needs pixels (height, width) and nm_per_pixel (or None): {error!r}") from error
     if pixels.ndim != 2 or min(pixels.shape) < 2 or pixels.dtype.kind not in "uifb":
         raise InputError(f"an image has to be (height, width) of numbers; got {pixels.shape} of {pixels.dtype}")
@@ -40,7 +40,7 @@ def checked(value: Any) -> tuple[np.ndarray, float]:
         raise InputError(f"an image has a NaN, an infinite pixel or one beyond {LARGEST:g}; mend it first")
     if scale is not None and not 1e-5 < scale < 1e6:
         raise InputError(f"{scale} nm per pixel; it has to lie between 1e-5 and 1e6, or be None where unknown")
-    return pixels.astype(np.uint8) if pixels.dtype.kind == "b" else pixels, np.nan if scale is None else float(scale)
+    return pixels.astype(np.uint8) if pixels.dtype.kind == "b" else pixels, np.nan if scale is None else scale
 
 
 def scaled(pixels: np.ndarray) -> np.ndarray:
@@ -55,7 +55,8 @@ def scaled(pixels: np.ndarray) -> np.ndarray:
     low, high = np.percentile(pixels, [0.5, 99.5])
     out = np.empty(pixels.shape, np.float32)
     np.subtract(pixels, low, out=out, casting="unsafe")  # in double precision, block by block: no large copy
-    out *= 2 / max(high - low, 1e-12)
+    rounding = 1e-12 * max(abs(low), abs(high))  # of a picture that is level; a current in A spans less than 1e-12
+    out *= 2 / (max(high - low, rounding) or 1.0)
     out -= 1
     return np.clip(out, -1.5, 1.5, out=out)
 

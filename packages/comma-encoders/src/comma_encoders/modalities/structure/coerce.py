@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from comma_encoders.errors import InputError
+from comma_encoders.errors import InputError, KindError
+from comma_encoders.files import is_file, short
 
 
 def raw(numbers: Any, positions: Any, cell: Any, periodic: Any, charges: Any = None) -> dict[str, np.ndarray]:
@@ -25,6 +26,8 @@ def raw(numbers: Any, positions: Any, cell: Any, periodic: Any, charges: Any = N
 
 
 def _from_pymatgen(structure: Any) -> dict[str, np.ndarray]:
+    if not len(structure):
+        raise InputError("a structure without atoms; leave it out")
     if not structure.is_ordered:
         raise InputError(
             f"{structure.composition.reduced_formula} has sites that several species share; order it first, e.g. with "
@@ -53,11 +56,30 @@ def _from_rdkit(molecule: Any) -> dict[str, np.ndarray]:
     return value | {"bonds": np.array(bonds, dtype=np.float64).reshape(-1, 3)}
 
 
+def _from_pyg(data: Any) -> dict[str, np.ndarray]:
+    """`pbc` says which vectors of `cell` repeat; without it, those that are not zero do."""
+    numbers, positions, cell, pbc = (_array(getattr(data, name, None)) for name in ("z", "pos", "cell", "pbc"))
+    if numbers is None or positions is None or positions.shape != (numbers.size, 3):
+        shapes = ["nothing" if part is None else str(part.shape) for part in (numbers, positions)]
+        raise InputError(f"PyG data needs z (n,) and pos (n, 3); got {' and '.join(shapes)}")
+    if cell is None:
+        return raw(numbers, positions, np.zeros((3, 3)), False)  # noqa: FBT003  periodic in no direction
+    vectors = np.asarray(cell, dtype=np.float64).reshape(-1, 3)
+    return raw(numbers, positions, vectors, vectors.any(axis=1) if pbc is None else pbc.reshape(-1))
+
+
+def _array(given: Any) -> np.ndarray | None:
+    """A tensor, wherever it is and whether or not it has a gradient, as an array."""
+    if given is None:
+        return None
+    return np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
+
+
 def _from_file(path: Path) -> dict[str, np.ndarray]:
     from pymatgen.core import Structure  # noqa: PLC0415  half a second
 
-    if not path.is_file():
-        raise InputError(f"there is no structure file {path}")
+    if not is_file(path):
+        raise InputError(f"there is no structure file {short(path)}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pymatgen's notes on rounding are of no use in an error message
@@ -80,16 +102,15 @@ def coerce(value: Any) -> dict[str, Any]:
         return dict(value)
     if isinstance(value, str | Path):
         return _from_file(Path(value))
-    if hasattr(value, "is_ordered"):
+    if hasattr(value, "is_ordered") and hasattr(value, "cart_coords"):
         return _from_pymatgen(value)
     if hasattr(value, "get_atomic_numbers"):
         return _from_ase(value)
     if hasattr(value, "GetNumConformers"):
         return _from_rdkit(value)
     if hasattr(value, "pos") and hasattr(value, "z"):
-        cell = getattr(value, "cell", None)
-        return raw(value.z, value.pos, np.zeros((3, 3)) if cell is None else cell, cell is not None)
-    raise InputError(
+        return _from_pyg(value)
+    raise KindError(
         f"cannot make a structure of {type(value).__name__}; give a pymatgen Structure or Molecule, ASE Atoms, RDKit "
         "molecule, PyG Data, a path, or a mapping with numbers, positions, cell, periodic"
     )

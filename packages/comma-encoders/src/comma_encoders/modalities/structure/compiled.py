@@ -6,6 +6,7 @@ Gradients of the table are summed by parts of the atoms; the parts do not depend
 do the bits of the result.
 """
 
+import os
 from threading import Lock
 from typing import Any, no_type_check
 
@@ -20,6 +21,8 @@ from comma_encoders.modalities.structure.jit import jit
 
 PARTS = 32
 """More threads than this would idle; more parts would cost memory and a longer sum."""
+_began = False
+_lost = False
 _LOCK = Lock()  # one of numba's threading layers ends the process when two threads enter it at once
 
 
@@ -119,9 +122,25 @@ def _parts(start: np.ndarray) -> np.ndarray:
     return np.maximum.accumulate(bounds)
 
 
+def usable() -> bool:
+    """Whether the kernels can run here: not in a process forked after they had run, which numba would end."""
+    return not _lost
+
+
+def _after_fork() -> None:
+    global _lost  # noqa: PLW0603  of this process
+    _lost = _began
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which forks nothing
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def _run(kernel: Any, *arguments: Any) -> None:
+    global _began  # noqa: PLW0603  of this process
     threads = torch.get_num_threads()
     with _LOCK:
+        _began = True
         numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
         kernel(*arguments)
     if torch.get_num_threads() != threads:  # numba's pool, when it starts, sets the number of OpenMP threads for all

@@ -91,4 +91,6 @@ def density(
         return triton_density.density(x, table, edges, channels)
     from comma_encoders.modalities.structure import compiled  # noqa: PLC0415  numba takes half a second
 
+    if not compiled.usable():
+        return reference(x, table, edges, channels)
     return compiled.density(x, table, edges, channels)

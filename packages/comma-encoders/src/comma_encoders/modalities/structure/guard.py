@@ -71,15 +71,22 @@ def estimated_edges(positions: np.ndarray, cell: np.ndarray, periodic: np.ndarra
     return float(pairs if periodic.any() else min(pairs, n * (n - 1)))
 
 
+def _whole(given: Any) -> np.ndarray:
+    numbers = np.asarray(given)
+    if numbers.dtype.kind == "f" and (numbers != np.trunc(numbers)).any():  # a cast would make carbon of 6.9
+        raise ValueError(f"atomic numbers are whole; got {numbers[numbers != np.trunc(numbers)][0]}")
+    return numbers.astype(np.int64, copy=False)
+
+
 def _arrays(value: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     try:
         return (
-            np.asarray(value["numbers"], dtype=np.int64),
+            _whole(value["numbers"]),
             np.asarray(value["positions"], dtype=np.float64),
             np.asarray(value["cell"], dtype=np.float64),
             np.asarray(value["periodic"], dtype=bool),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"a structure needs numbers (n,), positions (n, 3), cell (3, 3) and periodic (3,): {error!r}"
         ) from error

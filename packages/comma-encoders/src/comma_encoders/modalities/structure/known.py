@@ -10,16 +10,36 @@ FEATURES = 4
 """Charge, whether it is known, sum of the orders of the atom's bonds, whether bonds are known."""
 
 
+def _numbers(value: Any, name: str) -> np.ndarray:
+    try:
+        return np.asarray(value[name], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} have to be numbers: {error}") from error
+
+
+def bonds_of(value: Any) -> np.ndarray:
+    """Bonds, (b, 3): two atoms and an order.
+
+    Raises:
+        InputError: another shape; pairs without an order are not taken for fewer bonds with one.
+    """
+    bonds = _numbers(value, "bonds")
+    if bonds.size and (bonds.ndim != 2 or bonds.shape[1] != 3):
+        raise InputError(f"bonds have to be (b, 3), two atoms and the order of their bond; got {bonds.shape}")
+    return bonds.reshape(-1, 3)
+
+
 def _charges(value: Any, count: int) -> np.ndarray:
-    charges = np.asarray(value["charges"], dtype=np.float64)
+    charges = _numbers(value, "charges")
     if charges.shape != (count,) or not np.isfinite(charges).all():
         raise InputError(f"charges have to be {count} finite numbers, one an atom; got {charges.shape}")
     return charges
 
 
 def _orders(value: Any, count: int) -> np.ndarray:
-    bonds = np.asarray(value["bonds"], dtype=np.float64).reshape(-1, 3)
-    ends = bonds[:, :2].astype(np.int64)
+    bonds = bonds_of(value)
+    with np.errstate(invalid="ignore"):  # what is not finite is refused below
+        ends = bonds[:, :2].astype(np.int64)
     if (
         not np.isfinite(bonds).all()
         or (ends != bonds[:, :2]).any()

@@ -8,6 +8,8 @@ from comma_encoders.modalities.structure.config import Config
 PER_EDGE = 240
 """Bytes: the graph, the geometry, and what comes and goes while it is made."""
 MEMINFO = Path("/proc/meminfo")
+GROUP = Path("/sys/fs/cgroup")
+"""Of control groups, version 2: a container sees its own there."""
 SMALL = 2**26
 """Bytes that are not asked for: a process that has loaded torch has them, and asking costs more than a small graph."""
 
@@ -36,7 +38,20 @@ def available() -> float | None:
         lines = MEMINFO.read_text(encoding="ascii").splitlines()
     except OSError:
         return None
-    return next((1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), None)
+    free = next((1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), None)
+    room = _room_of_group()
+    return room if free is None else free if room is None else min(free, room)
+
+
+def _room_of_group() -> float | None:
+    """Bytes that a container, or another group of processes, may still take; None without a limit."""
+    try:
+        most, taken = (int((GROUP / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
+        told = dict(line.split() for line in (GROUP / "memory.stat").read_text(encoding="ascii").splitlines())
+        cached = int(told["active_file"]) + int(told["inactive_file"])  # given back when it is needed
+    except (OSError, ValueError, KeyError):  # no such groups, or "max"
+        return None
+    return max(0.0, float(most - taken + cached))
 
 
 def check_room(atoms: int, edges: float, config: Config) -> None:

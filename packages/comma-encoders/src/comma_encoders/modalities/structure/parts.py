@@ -14,6 +14,7 @@ from comma_encoders.modalities.structure.config import Config
 from comma_encoders.modalities.structure.encoder import Encoder, amounts
 from comma_encoders.modalities.structure.graph import collate
 from comma_encoders.modalities.structure.guard import checked
+from comma_encoders.modalities.structure.known import bonds_of
 from comma_encoders.parts import Parts, fade, shares
 from comma_encoders.types import Inputs
 
@@ -49,7 +50,7 @@ def without(value: Mapping[str, Any], gone: Bool[np.ndarray, " atoms"]) -> dict[
         if value.get(name) is not None:
             out[name] = np.asarray(value[name])[~gone]
     if value.get("bonds") is not None:
-        bonds = np.asarray(value["bonds"], dtype=np.float64).reshape(-1, 3)
+        bonds = bonds_of(value)
         ends = bonds[:, :2].astype(np.int64)
         there = ~gone[ends].any(axis=1)
         out["bonds"] = np.column_stack([(np.cumsum(~gone) - 1)[ends[there]], bonds[there, 2]])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from comma_encoders.errors import InputError
+from comma_encoders.errors import InputError, KindError
 
 _ABBREVIATIONS = ("e.g.", "i.e.", "ca.", "approx.", "resp.", "Fig.", "vs.", "al.", "No.", "wt.", "vol.")
 _SENTENCE = re.compile(r"(?<=[.;!?])\s+(?=[A-Z0-9(])|\n+")
@@ -34,7 +34,7 @@ def coerce(value: Any) -> tuple[str, ...]:
     if isinstance(value, Sequence) and all(isinstance(step, str) for step in value):
         steps = sentences(value) if isinstance(value, str) else tuple(value)
     else:
-        raise InputError(f"cannot make a protocol of {type(value).__name__}; give a string or a sequence of steps")
+        raise KindError(f"cannot make a protocol of {type(value).__name__}; give a string or a sequence of steps")
     size = sum(map(len, steps))
     if not 0 < size <= MAX_CHARACTERS:
         raise InputError(f"a protocol of {size} characters; it has to have 1 to {MAX_CHARACTERS}")

@@ -169,10 +169,7 @@ def backbone(config: Config) -> nn.Module:
             tokens.
     """
     if config.pretrained.endswith(".json"):
-        content = _read(Path(config.pretrained))
-        transformers = _transformers()
-        own = transformers.AutoConfig.for_model(content.pop("model_type"), **content)
-        model: Any = transformers.AutoModel.from_config(own)
+        model: Any = _bare(Path(config.pretrained))
     else:
         model = _had(config.pretrained, "AutoModel", use_safetensors=True)
     if getattr(model.config, "is_encoder_decoder", False):
@@ -190,6 +187,22 @@ def backbone(config: Config) -> nn.Module:
         model.pooler = None  # its output is not used, and a parameter without a gradient would be dead weight
     module: nn.Module = model.float()
     return module
+
+
+CODE = ("auto_map", "attn_implementation", "_attn_implementation", "custom_pipelines")
+"""Keys of a config that name code of the hub; what loads a model of others never runs any."""
+
+
+def _bare(path: Path) -> Any:
+    """The encoder of a config, with random weights."""
+    content = {key: value for key, value in _read(path).items() if key not in CODE}
+    transformers = _transformers()
+    try:
+        own = transformers.AutoConfig.for_model(content.pop("model_type"), **content)
+        return transformers.AutoModel.from_config(own, trust_remote_code=False)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"text: {path} is no config of an encoder that transformers has: {reason[:300]}") from error
 
 
 def tuned(model: nn.Module, tune: str) -> None:

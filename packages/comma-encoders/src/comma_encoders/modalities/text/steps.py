@@ -66,12 +66,16 @@ def _quantities(steps: Sequence[Step], cut: Sequence[Block]) -> dict[str, Tensor
     }
 
 
+MOST = 1e30
+"""Of an amount: float32 holds a little more, and the sum of some such amounts."""
+
+
 def _amounts(values: Sequence[Sequence[str]]) -> Tensor:
     """Elements of the materials that each protocol names, a row each."""
     out = np.zeros((len(values), elements.COUNT), np.float32)
     for row, steps in zip(out, values, strict=True):
         found = amounts(steps)
-        row[list(found)] = list(found.values())
+        row[list(found)] = [min(amount, MOST) for amount in found.values()]
     return torch.from_numpy(out)
 
 

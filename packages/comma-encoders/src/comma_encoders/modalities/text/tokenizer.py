@@ -12,6 +12,7 @@ from pathlib import Path
 from tokenizers import models
 
 from comma_encoders.errors import UsageError
+from comma_encoders.files import stamp
 from comma_encoders.modalities.text.config import Config
 from comma_encoders.modalities.text.formulas import ELEMENTS
 from comma_encoders.modalities.text.lexer import FORMULA, NUMBER, PLACEHOLDERS, REMEMBERED, in_words, lexed
@@ -87,10 +88,11 @@ def path_of(config: Config) -> Path:
 
 
 @lru_cache(maxsize=8)
-def _loaded(path: Path) -> Tokenizer:
+def _loaded(path: Path, _stamp: tuple[int, int]) -> Tokenizer:
     return Tokenizer.load(path)
 
 
 def tokenizer_of(config: Config) -> Tokenizer:
     """The tokenizer of a config, read once."""
-    return _loaded(path_of(config))
+    path = path_of(config)
+    return _loaded(path, stamp(path))

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from comma_encoders.errors import InputError
+from comma_encoders.errors import InputError, KindError
+from comma_encoders.files import is_file, short
 
 CU_K_ALPHA = 1.54184
 """Å, the weighted mean of Kα1 and Kα2 of copper: assumed where a value does not say."""
@@ -22,8 +23,8 @@ _SEMICOLON = re.compile(r"\s*[^\s;]+\s*;\s*[-+.\d]")
 
 
 def _from_file(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise InputError(f"there is no pattern file {path}")
+    if not is_file(path):
+        raise InputError(f"there is no pattern file {short(path)}")
     try:
         lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
         table = _table(lines[_names(lines) :], "," if path.suffix.lower() == ".csv" else None)
@@ -62,7 +63,7 @@ def _is_number(text: str) -> bool:
 
 def _from_array(table: np.ndarray) -> dict[str, Any]:
     if table.ndim != 2 or 2 not in table.shape or table.dtype.kind not in "uif":
-        raise InputError(
+        raise KindError(
             f"an array has to be (p, 2) or (2, p) of numbers, 2θ in degrees and intensity; got "
             f"{table.shape} of {table.dtype}"
         )
