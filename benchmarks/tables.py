@@ -114,11 +114,22 @@ def probes(rows: Sequence[Row]) -> Iterator[Cells]:
 
 
 def accuracy(rows: Sequence[Row]) -> Iterator[Cells]:
-    """Errors of the band gap, and their ratio to a rival's."""
-    yield ("model", "seeds", "figure", "value (95 % interval)")
-    for row in rows:
-        beside = f", {row['rival']}" if row.get("rival") else ""
-        yield (str(row["model"]), number(row["seeds"]), f"{row['metric']}{beside}", interval(row))
+    """A line for each model: errors of the band gap, and what ours are of them."""
+    yield ("model", "epochs", "seeds", "parameters", "MAE, eV", "RMSE, eV", "MAE of COMMA / its", "seeds")
+    for model, epochs in dict.fromkeys((row["model"], row["epochs"]) for row in rows):
+        alike = [row for row in rows if row["epochs"] == epochs]
+        own = {row["metric"]: row for row in alike if row["model"] == model and not row.get("rival")}
+        ratio = next((row for row in alike if row.get("rival") == model), None)
+        yield (
+            str(model),
+            number(epochs),
+            number(own["MAE, eV"]["seeds"]),
+            number(own["MAE, eV"]["parameters"]),
+            interval(own["MAE, eV"]),
+            interval(own["RMSE, eV"]),
+            "" if ratio is None else interval(ratio),
+            "" if ratio is None else number(ratio["seeds"]),
+        )
 
 
 def objectives(rows: Sequence[Row]) -> Iterator[Cells]:

@@ -220,3 +220,17 @@ def test_its_own_symbols_are_hidden_in_a_pretext_task(config):
     assert not torch.isin(targets["tokens"], torch.tensor([WORDS.index(s) for s in ("[PAD]", "[CLS]", "[SEP]")])).any()
     task.losses(seen, targets)["tokens"].backward()
     assert all(p.grad is not None for p in (*encoder.tokens.parameters(), *task.parameters()))
+
+
+def test_a_kept_config_never_names_code_to_run(bert, tmp_path, monkeypatch):
+    """A folder of others may say anything; asked by transformers, a user may say yes."""
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked whether to run code"))
+    for name, value in {"auto_map": {"AutoModel": "evil/repo--code.Model"}, "attn_implementation": "evil/repo"}.items():
+        content = json.loads((bert / "config.json").read_text()) | {name: value}
+        (tmp_path / "config.json").write_text(json.dumps(content))
+        shutil.copyfile(bert / "tokenizer.json", tmp_path / "tokenizer.json")
+        model = pretrained.backbone(Config(pretrained=str(tmp_path / "config.json"), width=24))
+        assert type(model).__module__.startswith("transformers.")
+    (tmp_path / "config.json").write_text('{"model_type": "of nobody"}')
+    with pytest.raises(UsageError, match="no config of an encoder"):
+        pretrained.backbone(Config(pretrained=str(tmp_path / "config.json"), width=24))
