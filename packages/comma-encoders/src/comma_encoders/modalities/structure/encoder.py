@@ -17,7 +17,7 @@ from comma_encoders import elements
 from comma_encoders.element_properties import property_table
 from comma_encoders.modalities.structure.config import Config
 from comma_encoders.modalities.structure.density import Channels, density
-from comma_encoders.modalities.structure.geometry import Geometry, geometry, harmonics
+from comma_encoders.modalities.structure.geometry import Geometry, geometry
 from comma_encoders.modalities.structure.known import FEATURES
 from comma_encoders.modalities.structure.readout import Readout
 from comma_encoders.types import Inputs
@@ -57,10 +57,17 @@ class Contraction(nn.Module):
     def _three(
         self, dipole: Float[Tensor, "atoms 3 c1"], quadrupole: Float[Tensor, "atoms 5 c2"]
     ) -> Float[Tensor, "atoms c2"]:
-        """The quadrupole seen along mixtures of the dipoles."""
-        along = self.lift(dipole).transpose(1, 2).to(dipole.dtype)  # type: ignore[misc]  # what keeps the root from 0 is 0 in fp16
-        length = along.square().sum(dim=-1).add(1e-8).sqrt()
-        return (quadrupole * harmonics(along, length)[..., 4:].transpose(1, 2)).sum(dim=1) * length
+        """The quadrupole seen along mixtures of the dipoles, times their lengths: the sum over m of A_2m Y_2m.
+
+        `geometry.harmonics` written out, since the other degrees and a stack of them take three times as long.
+        """
+        along = self.lift(dipole).to(dipole.dtype)  # type: ignore[misc]  # what keeps the root from 0 is 0 in fp16
+        (x, y, z), (xy, yz, zz, xz, xx_yy) = along.unbind(dim=1), quadrupole.unbind(dim=1)
+        x2, y2, z2 = x * x, y * y, z * z
+        plane = x2 + y2
+        mixed = x * torch.addcmul(xy * y, xz, z) + yz * (y * z)
+        squares = torch.addcmul(zz * torch.add(z2, plane, alpha=-0.5), xx_yy, x2 - y2, value=math.sqrt(3) / 2)
+        return torch.add(squares, mixed, alpha=math.sqrt(3)) / (plane + z2 + 1e-8).sqrt()
 
 
 class Round(nn.Module):
