@@ -166,7 +166,56 @@ def test_contractions_do_not_change_with_a_rotation():
 
     torch.manual_seed(1)
     contract = Contraction(channels).double()
-    torch.testing.assert_close(contract(moments(directions)), contract(moments(directions @ rotation)))
+    straight, turned = (contract(moments(some), "reference") for some in (directions, directions @ rotation))
+    torch.testing.assert_close(straight, turned)
+
+
+def test_the_product_of_three_is_that_of_the_harmonics():
+    torch.manual_seed(0)
+    contract = Contraction((2, 4, 3)).double()
+    dipole, quadrupole = torch.randn(7, 3, 4, dtype=torch.float64), torch.randn(7, 5, 3, dtype=torch.float64)
+    along = contract.lift(dipole).transpose(1, 2)
+    length = along.square().sum(dim=-1).add(1e-8).sqrt()
+    wanted = (quadrupole * harmonics(along, length)[..., 4:].transpose(1, 2)).sum(dim=1) * length
+    torch.testing.assert_close(contract._three(dipole, quadrupole), wanted)
+
+
+@pytest.mark.parametrize("atoms", [1, 3, 40, 200])
+@pytest.mark.parametrize("channels", [(5, 3, 2), (0, 4, 4), (9, 1, 1)])
+def test_the_compiled_contraction_and_its_gradients_are_those_of_the_reference(channels, atoms):
+    torch.manual_seed(0)
+    contract = Contraction(channels)
+    moments = torch.randn(atoms, channels[0] + 3 * channels[1] + 5 * channels[2])
+    moments[0] = 0  # lengths of zero have finite slopes
+    moments.requires_grad_()
+    outs = [contract(moments, path) for path in ("reference", "compiled")]
+    torch.testing.assert_close(*outs, rtol=1e-5, atol=1e-5)
+    wanted = torch.randn_like(outs[0])
+    found = [torch.autograd.grad(out, (moments, *contract.parameters()), wanted) for out in outs]
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_the_compiled_contraction_does_not_depend_on_the_number_of_threads():
+    torch.manual_seed(0)
+    contract, threads = Contraction((6, 4, 3)), torch.get_num_threads()
+    moments = torch.randn(50, 6 + 12 + 15, requires_grad=True)
+    found = []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            out = contract(moments, "compiled")
+            found.append((out, *torch.autograd.grad(out.square().sum(), moments)))
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("channels", [(7, 0, 0), (0, 4, 0), (2, 0, 3)])
+def test_without_both_degrees_the_contraction_is_the_reference(channels):
+    contract = Contraction(channels)
+    moments = torch.randn(5, channels[0] + 3 * channels[1] + 5 * channels[2])
+    assert torch.equal(contract(moments, "compiled"), contract(moments, "reference"))
 
 
 @pytest.mark.parametrize("name", PRESETS)

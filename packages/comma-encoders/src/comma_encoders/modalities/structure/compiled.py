@@ -136,7 +136,8 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which forks nothing
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _run(kernel: Any, *arguments: Any) -> None:
+def run(kernel: Any, *arguments: Any) -> None:
+    """Call a kernel on as many threads as torch has, and leave torch as many."""
     global _began  # noqa: PLW0603  of this process
     threads = torch.get_num_threads()
     with _LOCK:
@@ -154,7 +155,7 @@ class _Density(torch.autograd.Function):
         ctx.edges, ctx.channels = edges, np.array(channels)
         out = x.new_empty(len(x), channels[0] + 3 * channels[1] + 5 * channels[2])
         arrays = _arrays(edges)
-        _run(_forward, x.numpy(), table.numpy(), *arrays, ctx.channels, _parts(arrays[0]), out.numpy())
+        run(_forward, x.numpy(), table.numpy(), *arrays, ctx.channels, _parts(arrays[0]), out.numpy())
         return out
 
     @staticmethod
@@ -165,7 +166,7 @@ class _Density(torch.autograd.Function):
         bounds = _parts(arrays[0])
         to_x, to_table = torch.empty_like(x), table.new_zeros(len(bounds) - 1, *table.shape)
         given = (gradient.contiguous().numpy(), x.numpy(), table.numpy())
-        _run(_backward, *given, *arrays, ctx.channels, bounds, to_x.numpy(), to_table.numpy())
+        run(_backward, *given, *arrays, ctx.channels, bounds, to_x.numpy(), to_table.numpy())
         return to_x, to_table.sum(dim=0), None, None
 
 

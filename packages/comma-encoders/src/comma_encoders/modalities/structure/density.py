@@ -75,7 +75,11 @@ def chosen(x: Tensor, edges: Geometry) -> Path:
         return "reference"
     if x.device.type == "cuda":
         return "triton" if find_spec("triton") else "reference"
-    return "compiled" if x.device.type == "cpu" else "reference"
+    if x.device.type != "cpu":
+        return "reference"
+    from comma_encoders.modalities.structure import compiled  # noqa: PLC0415  numba takes half a second
+
+    return "compiled" if compiled.usable() else "reference"
 
 
 def density(
@@ -91,6 +95,4 @@ def density(
         return triton_density.density(x, table, edges, channels)
     from comma_encoders.modalities.structure import compiled  # noqa: PLC0415  numba takes half a second
 
-    if not compiled.usable():
-        return reference(x, table, edges, channels)
     return compiled.density(x, table, edges, channels)

@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from comma_encoders import elements
 from comma_encoders.element_properties import property_table
 from comma_encoders.modalities.structure.config import Config
-from comma_encoders.modalities.structure.density import Channels, density
+from comma_encoders.modalities.structure.density import Channels, Path, chosen, density
 from comma_encoders.modalities.structure.geometry import Geometry, geometry
 from comma_encoders.modalities.structure.known import FEATURES
 from comma_encoders.modalities.structure.readout import Readout
@@ -41,8 +41,10 @@ class Contraction(nn.Module):
         self.mix = nn.ModuleList(nn.Linear(c, c, bias=False) if c else nn.Identity() for c in channels[1:])
         self.lift = nn.Linear(channels[1], channels[2], bias=False) if channels[1] and channels[2] else None
 
-    def forward(self, moments: Float[Tensor, "atoms moments"]) -> Float[Tensor, "atoms scalars"]:
-        """Contract; see `density.reference` for the order of the columns."""
+    def forward(self, moments: Float[Tensor, "atoms moments"], path: Path) -> Float[Tensor, "atoms scalars"]:
+        """Contract, on the path that made them; see `density.reference` for the order of the columns."""
+        if path == "compiled" and self.lift is not None and moments.device.type == "cpu":
+            return self._compiled(moments)
         blocks = moments.split([(2 * degree + 1) * c for degree, c in enumerate(self.channels)], dim=1)
         scalars = [blocks[0]]
         vectors = [
@@ -53,6 +55,15 @@ class Contraction(nn.Module):
         if self.lift is not None:
             scalars.append(self._three(*vectors))
         return torch.cat(scalars, dim=1)
+
+    def _compiled(self, moments: Float[Tensor, "atoms moments"]) -> Float[Tensor, "atoms scalars"]:
+        from comma_encoders.modalities.structure import compiled_scalars  # noqa: PLC0415  numba takes half a second
+
+        c0, c1, _ = self.channels
+        dipole = moments[:, c0 : c0 + 3 * c1].unflatten(1, (3, -1))
+        quadrupole = moments[:, c0 + 3 * c1 :].unflatten(1, (5, -1))
+        mixed = self.mix[0](dipole), self.mix[1](quadrupole)
+        return compiled_scalars.scalars(moments, *mixed, self.lift(dipole), self.channels)  # type: ignore[misc]
 
     def _three(
         self, dipole: Float[Tensor, "atoms 3 c1"], quadrupole: Float[Tensor, "atoms 5 c2"]
@@ -88,9 +99,11 @@ class Round(nn.Module):
     def forward(self, h: Float[Tensor, "atoms width"], edges: Geometry) -> Float[Tensor, "atoms width"]:
         """Add to each atom what it makes of its neighbourhood."""
         own = self.norm(h)
-        moments = density(self.send(own), self.radial, edges, self.channels)
+        sent = self.send(own)
+        path = chosen(sent, edges)
+        moments = density(sent, self.radial, edges, self.channels)
         # computed again in the backward pass: what it would keep is half of a step's memory, and takes little time
-        seen = checkpoint(self.contract, moments, use_reentrant=False, preserve_rng_state=False)
+        seen = checkpoint(self.contract, moments, path, use_reentrant=False, preserve_rng_state=False)
         out: Tensor = h + self.update(self.own(own) + self.seen(seen))
         return out
 
