@@ -31,7 +31,10 @@ def number(value: float) -> str:
 def interval(row: Row) -> str:
     """A value with its 95 % interval where there is one."""
     text = f"{row['value']:.3f}"
-    return text if row["low"] is None else f"{text} ({row['low']:.3f}-{row['high']:.3f})"
+    if row["low"] is None:
+        return text
+    between = " to " if row["low"] < 0 else "-"
+    return f"{text} ({row['low']:.3f}{between}{row['high']:.3f})"
 
 
 def builds(rows: Sequence[Row]) -> Iterator[Cells]:
@@ -130,6 +133,26 @@ def accuracy(rows: Sequence[Row]) -> Iterator[Cells]:
             "" if ratio is None else interval(ratio),
             "" if ratio is None else number(ratio["seeds"]),
         )
+
+
+def rivals(rows: Sequence[Row]) -> Iterator[Cells]:
+    """What each encoder gains over a rival; of several seeds the mean, and the widest ends of their intervals."""
+    gains: dict[Cells, list[Row]] = {}
+    for row in rows:
+        told = f"{row.get('model')} {row['metric']}"
+        if "difference" not in told or row.get("split") == "validation":
+            continue
+        asked = ", ".join(str(row[name]) for name in ("task", "variant") if row.get(name))
+        rival = str(row.get("rival", "TF-IDF + ridge"))
+        metric = str(row["metric"]).removesuffix(", difference")
+        gains.setdefault(
+            (str(row["part"]), asked or f"crystal system, conditions {row['conditions']}", metric, rival), []
+        ).append(row)
+    yield ("encoder", "asked", "figure", "beside", "gain", "n")
+    for key, found in gains.items():
+        low, high = min(row["low"] for row in found), max(row["high"] for row in found)
+        mean = sum(row["value"] for row in found) / len(found)
+        yield (*key, interval({"value": mean, "low": low, "high": high}), number(found[0]["n"]))
 
 
 def objectives(rows: Sequence[Row]) -> Iterator[Cells]:
@@ -241,6 +264,7 @@ TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "reliability-serve": faults,
     "serve": waits,
     "structure-accuracy": accuracy,
+    "encoder-rivals": rivals,
     "losses-ablation": objectives,
     "loss-memory": ratios,
     "bench": ratios,
