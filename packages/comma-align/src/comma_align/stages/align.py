@@ -156,7 +156,8 @@ class Align:
         try:
             embedded = self.model.embed(self.validation)
         except NotFiniteError as error:
-            raise DivergedError(f"vectors are not finite any more; lower the learning rates ({error})") from error
+            modality = str(error).partition(":")[0]
+            raise DivergedError(f"vectors of {modality} are not finite any more; lower the learning rates") from error
         rows = rows_of(embedded, self.validation)
         at1, at10 = (mean_recall(rows, k) for k in (1, 10))
         figures = {"validation": as_json(rows), "diagnostics": diagnose(embedded, self.run.pairs)}
