@@ -167,6 +167,7 @@ def test_what_stands_there_is_left_alone_or_refused(place, tmp_path):
         build(place, tmp_path / "full")
     (tmp_path / "project" / "work").mkdir(parents=True)
     (tmp_path / "project" / "work" / "thesis.tex").write_text("dear")
+    (tmp_path / "project" / "work" / "locksmiths.tex").write_text("dear")
     with pytest.raises(SearchError, match="holds work of something else"):
         build(place, tmp_path / "project")
     assert (tmp_path / "project" / "work" / "thesis.tex").read_text() == "dear"
@@ -179,11 +180,13 @@ def test_what_stands_there_is_left_alone_or_refused(place, tmp_path):
 @pytest.mark.usefixtures("small")
 def test_what_a_user_puts_beside_the_windows_is_kept(place, tmp_path, monkeypatch):
     def put(*_):
-        (tmp_path / "index" / "work" / "thesis.tex").write_text("dear")
+        for name in ("thesis.tex", "locksmiths.tex", "window-000000.npz.bak"):
+            (tmp_path / "index" / "work" / name).write_text("dear")
 
     monkeypatch.setattr(building, "_check_refused", put)
     build(place, tmp_path / "index")
-    assert [path.name for path in (tmp_path / "index" / "work").iterdir()] == ["thesis.tex"]
+    left = {path.name for path in (tmp_path / "index" / "work").iterdir()}
+    assert left == {"thesis.tex", "locksmiths.tex", "window-000000.npz.bak"}
 
 
 def test_values_that_cannot_be_embedded_are_counted_or_refused(tmp_path, place):

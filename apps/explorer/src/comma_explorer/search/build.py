@@ -20,8 +20,8 @@ from comma_explorer.search.models import folder_of, identity
 WORK = "work"
 """Folder of the windows inside of an index that is being built."""
 PLAN = "plan.json"
-_OURS = re.compile(r"lock|plan\.json|window-\d{6}\.npz")
-"""Names in that folder, beside those of unfinished files, which begin with one."""
+_OURS = re.compile(r"lock|(plan\.json|window-\d{6}\.npz)(\.\d+\.part)?")
+"""Names in that folder, those of unfinished files among them."""
 ENOUGH = 100
 """Values of which a share can be refused at all; a handful says nothing."""
 
@@ -107,7 +107,7 @@ def _stable(name: str) -> str:
 def _existing(out: Path, plan: Plan) -> Manifest | None:
     """The index that stands there, if it is what would be built."""
     if not (out / MANIFEST).exists():
-        begun = (out / WORK).is_dir() and all(_OURS.match(path.name) for path in (out / WORK).iterdir())
+        begun = (out / WORK).is_dir() and all(_OURS.fullmatch(path.name) for path in (out / WORK).iterdir())
         strange = [] if begun else sorted(path.name for path in out.glob("*"))
         if strange:
             raise SearchError(f"{out} holds {strange[0]} of something else; give another --out")
@@ -131,7 +131,7 @@ def _existing(out: Path, plan: Plan) -> Manifest | None:
 def _remove(work: Path) -> None:
     """Remove the folder of the windows, but not what a user has put there."""
     for path in work.glob("*"):
-        if _OURS.match(path.name):
+        if _OURS.fullmatch(path.name):
             path.unlink()
     with suppress(OSError):  # not there, or not empty
         work.rmdir()
