@@ -9,6 +9,7 @@ from comma_data.nearest import did_you_mean
 from comma_data.sample import MODALITIES
 from comma_data.shards import ShardSet
 from comma_encoders.errors import InputError, UsageError
+from comma_encoders.files import is_file
 from comma_encoders.guess import modality_of
 from comma_encoders.modality import get
 from comma_encoders.values import read_text
@@ -35,14 +36,14 @@ def named(value: str, modality: str | None) -> Given:
     shown = value if len(value) <= SAID else f"{value[: SAID - 1]}…"
     content: Any = value
     if kind == "text":
-        content = read_text(value) if _is_file(value) else value
-    elif kind != "composition" and not _is_file(value):
+        content = read_text(value) if is_file(Path(value)) else value
+    elif kind != "composition" and not is_file(Path(value)):
         raise UsageError(f"{value!r}: there is no such file; a {kind} is given by the path of one")
     return Given(modality=kind, value=get(kind).coerce(content), name=shown)
 
 
 def _told(value: str) -> str:
-    if _is_file(value):
+    if is_file(Path(value)):
         return modality_of(value)
     if any(c.isspace() for c in value.strip()) and not called_as_a_file(value):
         return "text"
@@ -54,13 +55,6 @@ def _told(value: str) -> str:
             "the values are with --as, once for each, e.g. --as structure --as text"
         ) from None
     return "composition"
-
-
-def _is_file(value: str) -> bool:
-    try:
-        return Path(value).is_file()
-    except (OSError, ValueError):  # words that are too long for a path, or hold a null character
-        return False
 
 
 def from_data(place: Path, sample_id: str, pair: str) -> tuple[Given, Given]:
