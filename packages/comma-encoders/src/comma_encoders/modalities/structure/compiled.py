@@ -4,6 +4,9 @@ The backward pass is the same walk. A neighbour list holds every pair in both di
 gradient comes from the atoms in its own row: the direction is reversed, which turns the sign of odd degrees.
 Gradients of the table are summed by parts of the atoms; the parts do not depend on the number of threads, so neither
 do the bits of the result.
+
+The degrees are written out: a loop over them and their components, inside the one over edges, takes 4 times as long
+forward and 2.5 times backward, since each of its nine short walks over the channels has its own set-up.
 """
 
 import os
@@ -40,25 +43,37 @@ def _forward(  # noqa: PLR0913, PLR0917  numba knows no dataclasses
     bounds: Any,
     out: Any,
 ) -> None:
+    c0, c1, c2 = channels[0], channels[1], channels[2]
     for part in numba.prange(len(bounds) - 1):
         sent = np.empty(x.shape[1], np.float32)
+        sent0, sent1, sent2 = sent[:c0], sent[c0 : c0 + c1], sent[c0 + c1 :]
         for i in range(bounds[part], bounds[part + 1]):
             into = out[i]
             into[:] = 0
+            into0, into1, into2 = into[:c0], into[c0 : c0 + 3 * c1], into[c0 + 3 * c1 :]
             for e in range(start[i], start[i + 1]):
                 k, xj = first[e], x[source[e]]
                 w0, w1, w2, w3 = pieces[e, 0], pieces[e, 1], pieces[e, 2], pieces[e, 3]
                 t0, t1, t2, t3 = table[k], table[k + 1], table[k + 2], table[k + 3]
                 for c in range(len(sent)):
                     sent[c] = (w0 * t0[c] + w1 * t1[c] + w2 * t2[c] + w3 * t3[c]) * xj[c]
-                to, base = 0, 0
-                for degree in range(3):
-                    for m in range(degree**2, (degree + 1) ** 2):
-                        y = harmonics[e, m]
-                        for c in range(channels[degree]):
-                            into[to + c] += y * sent[base + c]
-                        to += channels[degree]
-                    base += channels[degree]
+                for c in range(c0):
+                    into0[c] += sent0[c]
+                dx, dy, dz = harmonics[e, 1], harmonics[e, 2], harmonics[e, 3]
+                for c in range(c1):
+                    v = sent1[c]
+                    into1[c] += dx * v
+                    into1[c1 + c] += dy * v
+                    into1[2 * c1 + c] += dz * v
+                xy, yz, zz = harmonics[e, 4], harmonics[e, 5], harmonics[e, 6]
+                xz, pl = harmonics[e, 7], harmonics[e, 8]
+                for c in range(c2):
+                    v = sent2[c]
+                    into2[c] += xy * v
+                    into2[c2 + c] += yz * v
+                    into2[2 * c2 + c] += zz * v
+                    into2[3 * c2 + c] += xz * v
+                    into2[4 * c2 + c] += pl * v
 
 
 @jit(parallel=True)
@@ -77,30 +92,33 @@ def _backward(  # noqa: PLR0913, PLR0917  numba knows no dataclasses
     to_x: Any,
     to_table: Any,
 ) -> None:
+    c0, c1, c2 = channels[0], channels[1], channels[2]
     for part in numba.prange(len(bounds) - 1):
         sums = to_table[part]
         back = np.empty(x.shape[1], np.float32)
+        back0, back1, back2 = back[:c0], back[c0 : c0 + c1], back[c0 + c1 :]
         for i in range(bounds[part], bounds[part + 1]):
             into, xi = to_x[i], x[i]
             into[:] = 0
             for e in range(start[i], start[i + 1]):
                 given = gradient[source[e]]
-                back[:] = 0
-                to, base, sign = 0, 0, np.float32(1)
-                for degree in range(3):
-                    for m in range(degree**2, (degree + 1) ** 2):
-                        y = sign * harmonics[e, m]
-                        for c in range(channels[degree]):
-                            back[base + c] += y * given[to + c]
-                        to += channels[degree]
-                    base += channels[degree]
-                    sign = -sign
+                given1, given2 = given[c0 : c0 + 3 * c1], given[c0 + 3 * c1 :]
+                back0[:] = given[:c0]
+                dx, dy, dz = -harmonics[e, 1], -harmonics[e, 2], -harmonics[e, 3]
+                for c in range(c1):
+                    back1[c] = dx * given1[c] + dy * given1[c1 + c] + dz * given1[2 * c1 + c]
+                xy, yz, zz = harmonics[e, 4], harmonics[e, 5], harmonics[e, 6]
+                xz, pl = harmonics[e, 7], harmonics[e, 8]
+                for c in range(c2):
+                    to = xy * given2[c] + yz * given2[c2 + c] + zz * given2[2 * c2 + c]
+                    back2[c] = to + xz * given2[3 * c2 + c] + pl * given2[4 * c2 + c]
                 k = first[e]
                 w0, w1, w2, w3 = pieces[e, 0], pieces[e, 1], pieces[e, 2], pieces[e, 3]
                 t0, t1, t2, t3 = table[k], table[k + 1], table[k + 2], table[k + 3]
-                s0, s1, s2, s3 = sums[k], sums[k + 1], sums[k + 2], sums[k + 3]
                 for c in range(len(back)):
                     into[c] += (w0 * t0[c] + w1 * t1[c] + w2 * t2[c] + w3 * t3[c]) * back[c]
+                s0, s1, s2, s3 = sums[k], sums[k + 1], sums[k + 2], sums[k + 3]
+                for c in range(len(back)):
                     v = back[c] * xi[c]
                     s0[c] += w0 * v
                     s1[c] += w1 * v
