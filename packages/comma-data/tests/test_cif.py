@@ -6,6 +6,7 @@ import warnings
 from collections import Counter
 from itertools import islice
 
+import gemmi
 import numpy as np
 import pytest
 from comma_data.archive import members
@@ -14,6 +15,8 @@ from comma_data.errors import StructureError
 from comma_data.sample import Record
 from comma_data.sources import structures
 from comma_data.sources.structures import read
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pymatgen.core import Lattice
 from pymatgen.io.cif import CifParser
 
@@ -209,3 +212,60 @@ def test_a_real_mutant_never_raises_anything_but_structure_errors(make):
                 data[rng.integers(len(data))] = rng.integers(32, 127)
             with contextlib.suppress(StructureError):
                 list(read_cif(data.decode()))
+
+
+SYMBOL = "_space_group_name_H-M_alt 'F m -3 m'\n"
+
+
+@pytest.mark.parametrize(
+    "symmetry",
+    [
+        "_space_group_name_H-M_alt 'F m 3 m'",
+        "_space_group_name_H-M_alt 'F m -3 m :1'",
+        "_space_group_name_H-M_alt Fm3m",
+        "_space_group.name_H-M_alt 'F m -3 m'",
+        "_space_group_name_Hall '-F 4 2 3'",
+        "_space_group.IT_number 225",
+        "_symmetry_Int_Tables_number 225",
+    ],
+)
+def test_a_group_is_known_by_any_of_its_names(symmetry):
+    found = only(ROCK_SALT.replace(SYMBOL, f"{symmetry}\n"))
+    assert np.bincount(found.structure["numbers"])[[11, 17]].tolist() == [4, 4]
+
+
+def test_operations_under_their_newer_name_are_used():
+    listed = "loop_\n_space_group_symop.operation_xyz\nx,y,z\nx+1/2,y+1/2,z\nx+1/2,y,z+1/2\nx,y+1/2,z+1/2\n"
+    assert len(only(ROCK_SALT.replace(SYMBOL, listed)).structure["numbers"]) == 8
+
+
+@pytest.mark.parametrize("symbol", ["'Q 5'", "'F d 3 m'", "'P 21/c 2'"])
+def test_a_group_that_is_not_known_is_refused_and_not_read_as_p1(symbol):
+    with pytest.raises(StructureError, match="no operations are listed") as refused:
+        only(ROCK_SALT.replace("'F m -3 m'", symbol))
+    assert refused.value.code == "symmetry-unknown"
+
+
+def test_without_a_word_on_symmetry_the_sites_are_all_there_are():
+    assert len(only(ROCK_SALT.replace(SYMBOL, "")).structure["numbers"]) == 2
+
+
+@settings(max_examples=25, deadline=None)
+@given(group=st.sampled_from(list(gemmi.spacegroup_table())))
+def test_a_group_by_name_is_the_group_by_its_operations(group):
+    named = ROCK_SALT.replace("'F m -3 m'", f"'{group.xhm()}'").replace("Na1+ 0 0 0", "Na1+ 0.11 0.23 0.37")
+    named = named.replace("Cl1- 0.5 0.5 0.5", "Cl1- 0.31 0.05 0.43")
+    operations = "\n".join(f"'{op.triplet()}'" for op in group.operations())
+    listed = named.replace(
+        f"_space_group_name_H-M_alt '{group.xhm()}'\n", f"loop_\n_symmetry_equiv_pos_as_xyz\n{operations}\n"
+    )
+    by_name, by_operations = only(named).structure, only(listed).structure
+    assert len(by_name["numbers"]) == len(by_operations["numbers"])
+    places = [np.round(s["positions"] / 5.64 % 1, 4) % 1 for s in (by_name, by_operations)]
+    assert {tuple(p) for p in places[0]} == {tuple(p) for p in places[1]}
+
+
+def test_occupancies_that_rounding_brought_above_one_are_full_sites():
+    text = ROCK_SALT.replace("_atom_site_fract_z\n", "_atom_site_fract_z\n_atom_site_occupancy\n")
+    text = text.replace("0 0 0\n", "0 0 0 1.001\n").replace("0.5 0.5 0.5\n", "0.5 0.5 0.5 1\n")
+    assert len(only(text).structure["numbers"]) == 8

@@ -109,7 +109,9 @@ def test_runs_are_apart_by_more_than_the_gap(length, gap, numbers):
         ("grain1_0042 - Copy.jpg", "grain1"),
         ("Bulk_0.tif", "Bulk"),
         ("map.tif", "map"),
-        ("0012.png", "0012"),
+        ("0012.png", "."),
+        ("cube/001.png", "cube"),
+        ("cube/001 - Copy.png", "cube"),
         ("a/S2480009.png", "a/S"),
     ],
 )

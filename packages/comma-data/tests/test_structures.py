@@ -6,6 +6,7 @@ import operator
 import os
 import tarfile
 import time
+from collections import Counter
 from functools import partial
 
 import numpy as np
@@ -15,7 +16,9 @@ from comma_data.errors import DataError
 from comma_data.pool import Processes, Serial, TooSlowError, time_limit
 from comma_data.properties import read_properties
 from comma_data.sample import Record, Refusal
-from comma_data.sources.structures import read, reads
+from comma_data.sources.structures import look, read, reads
+
+POSCAR = "salt\n5.6\n1 0 0\n0 1 0\n0 0 1\n{cation} Cl\n1 1\nDirect\n0 0 0\n0.5 0.5 0.5\n"
 
 
 def pack(path, entries):
@@ -99,6 +102,52 @@ def test_properties_belong_to_their_structures(make, tmp_path):
     assert (refusal.source, refusal.key, refusal.code) == ("properties", "gone", "no-structure")
     (renamed, _) = read(tmp_path, targets={"band_gap": "band_gap_pbe"})
     assert renamed.targets == {"band_gap_pbe": 5.5}
+
+
+def test_a_number_inside_a_file_is_no_name_of_its_structure(tmp_path):
+    for place, cation in enumerate(("Na", "K", "Cs"), start=1):
+        (tmp_path / f"POSCAR_{place}").write_text(POSCAR.format(cation=cation))
+    (tmp_path / "properties.csv").write_text("material_id,gap\n1,1\nPOSCAR_2,2\n3,3\n")
+    *records, first, third = read(tmp_path)
+    assert [record.targets for record in records] == [{}, {"gap": 2.0}, {}]
+    assert [(r.key, r.code) for r in (first, third)] == [("1", "no-structure"), ("3", "no-structure")]
+
+
+def test_a_row_is_about_the_files_of_its_folder_and_those_below(make, tmp_path):
+    for folder, gap in (("", 1), ("cifs", 2), ("cifs/deep", None), ("other", None)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / f"{folder[-5:].replace('/', '-') or 'top'}.cif").write_text(make["cif"]())
+        if gap:
+            rows = "".join(f"{name},{gap}\n" for name in ("top", "cifs", "-deep", "other"))
+            (tmp_path / folder / "properties.csv").write_text(f"material_id,gap\n{rows}")
+    matched = Counter()
+    found = list(read(tmp_path, matched=matched))
+    gaps = {r.key: r.targets["gap"] for r in found if isinstance(r, Record)}
+    assert gaps == {"top": 1, "cifs": 2, "-deep": 2, "other": 1}
+    lost = sorted((r.key, "cifs" in r.message.partition(",")[0][-5:]) for r in found if isinstance(r, Refusal))
+    assert lost == [("-deep", False), ("cifs", False), ("other", True), ("top", True)]
+    assert matched["properties"] == len(gaps)
+
+
+def test_a_table_that_another_source_reads_is_left_to_it(make, tmp_path):
+    (tmp_path / "a.cif").write_text(make["cif"]())
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "properties.csv").write_text("file,label\nx.png,grain\n")
+    with pytest.raises(DataError, match=r"theirs.*no column material_id"):
+        list(read(tmp_path))
+    (record,) = read(tmp_path, but=[tmp_path / "theirs"])
+    assert record.targets == {}
+    look(tmp_path, but=[tmp_path / "theirs"])
+
+
+def test_a_row_of_several_structures_is_named(make, tmp_path):
+    for name in ("x", "y"):
+        (tmp_path / f"{name}.cif").write_text(make["cif"]("salt") + make["cif"](f"only-{name}"))
+    (tmp_path / "properties.csv").write_text("material_id,gap\nsalt,1\nonly-x,2\n")
+    matched = Counter()
+    *_, refusal = read(tmp_path, matched=matched)
+    assert (refusal.key, refusal.code, matched["properties"]) == ("salt", "several-structures", 1)
+    assert "x-salt, y-salt" in refusal.message
 
 
 @pytest.mark.parametrize(

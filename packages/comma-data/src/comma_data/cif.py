@@ -9,19 +9,20 @@ from typing import Any
 
 import gemmi
 import numpy as np
+from pymatgen.core import Structure
 from pymatgen.io.cif import CifParser
 
+from comma_data import cif_symmetry
 from comma_data.errors import StructureError
 from comma_data.formulas import ATOMIC_NUMBERS, classify, reduced
 from comma_data.pool import TooSlowError
 from comma_data.sample import RawStructure
-from comma_data.structure_formats.resolve import Disorder, resolve
+from comma_data.structure_formats.resolve import ROUNDING, Disorder, resolve
 from comma_data.structure_formats.sites import Sites, Species, Unread, cartesian, full, text_of
 
 _CELL = [f"_cell_{name}" for name in ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")]
-_OPERATIONS = ("_space_group_symop_operation_xyz", "_space_group_symop.operation_xyz", "_symmetry_equiv_pos_as_xyz")
-_NAMES = ("_space_group_name_H-M_alt", "_symmetry_space_group_name_H-M")
-_NUMBERS = ("_space_group_IT_number", "_symmetry_Int_Tables_number")
+_NO_SYMMETRY = "Defaulting to P1"
+"""In pymatgen's warning where it found no operations, and no group that it knows."""
 _SYMBOL = re.compile(r"([A-Z][a-z]?)(?:(\d*)([+-]))?")
 
 
@@ -102,7 +103,7 @@ def _plain(block: gemmi.cif.Block) -> Sites | None:
     columns = [list(block.find_values(f"_atom_site_{name}")) for name in ("fract_x", "fract_y", "fract_z")]
     symbols = [_SYMBOL.fullmatch(gemmi.cif.as_string(s)) for s in block.find_values("_atom_site_type_symbol")]
     occupied = all(gemmi.cif.as_number(v) == 1.0 for v in block.find_values("_atom_site_occupancy"))
-    if {len(column) for column in columns} != {len(symbols)} or not _is_p1(block):
+    if {len(column) for column in columns} != {len(symbols)} or not cif_symmetry.is_p1(block):
         return None
     fractional = np.array([_numbers(column) for column in columns]).T
     parameters = _numbers([block.find_value(name) or "?" for name in _CELL])
@@ -112,15 +113,6 @@ def _plain(block: gemmi.cif.Block) -> Sites | None:
         return None
     cell = cell_matrix(parameters)
     return _sites(block, [full(s[1], _charge(s)) for s in symbols if s], cartesian(fractional, cell), cell)
-
-
-def _is_p1(block: gemmi.cif.Block) -> bool:
-    operations = [op for tag in _OPERATIONS for op in block.find_values(tag)]
-    if operations:
-        return all("".join(gemmi.cif.as_string(op).split()).lower() == "x,y,z" for op in operations)
-    names = ["".join(gemmi.cif.as_string(v).split()) for tag in _NAMES if (v := block.find_value(tag))]
-    numbers = [v for tag in _NUMBERS if (v := block.find_value(tag))]
-    return bool(names or numbers) and set(names) <= {"P1"} and set(numbers) <= {"1"}
 
 
 def _numbers(values: list[str]) -> np.ndarray:
@@ -135,16 +127,46 @@ def _charge(symbol: re.Match[str]) -> float | None:
 def _with_pymatgen(block: gemmi.cif.Block) -> Sites:
     """The structure as pymatgen builds it from the symmetry operations."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what pymatgen merely suspects, the guard decides
-            parser = CifParser(io.StringIO(block.as_string()))
-            structure = parser.parse_structures(primitive=False, on_error="raise")[0]
-            species = [tuple(_species(one, float(share)) for one, share in site.species.items()) for site in structure]
-            return _sites(block, species, structure.cart_coords, structure.lattice.matrix)
-    except TooSlowError:
+        parser, structure = _built(block)
+        if any(_NO_SYMMETRY in warning for warning in parser.warnings):
+            _, structure = _built(_with_operations(block))
+        species = [tuple(_species(one, float(share)) for one, share in site.species.items()) for site in structure]
+        return _sites(block, species, structure.cart_coords, structure.lattice.matrix)
+    except (TooSlowError, StructureError):
         raise
     except Exception as error:  # malformed files make it raise nearly any type
         raise StructureError("cif-unreadable", f"block {block.name}: {' '.join(str(error).split())[:300]}") from error
+
+
+def _built(block: gemmi.cif.Block) -> tuple[CifParser, Structure]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what pymatgen merely suspects, the guard decides
+        parser = CifParser(io.StringIO(block.as_string()), occupancy_tolerance=1 + ROUNDING)
+        return parser, parser.parse_structures(primitive=False, on_error="raise")[0]
+
+
+def _with_operations(block: gemmi.cif.Block) -> gemmi.cif.Block:
+    """The block with its operations listed where pymatgen looks for them; as it is where it states no symmetry.
+
+    Without any, the identity is the dictionary's default.
+
+    Raises:
+        StructureError: Code `symmetry-unknown`; read as P 1 it would be another crystal.
+    """
+    alpha, _, gamma = _numbers([block.find_value(name) or "?" for name in _CELL])[3:]
+    operations = cif_symmetry.operations(block, alpha, gamma)
+    stated = cif_symmetry.stated(block)
+    if not operations and stated:
+        raise StructureError(
+            "symmetry-unknown",
+            f"block {block.name}: no operations are listed, and the space group {stated!r} is none that is known, or "
+            "has two origins and does not say which; list _space_group_symop_operation_xyz",
+        )
+    if not operations:
+        return block
+    made = gemmi.cif.read_string(block.as_string()).sole_block()
+    made.init_loop("_symmetry_equiv_pos_as_", ["xyz"]).set_all_values([[gemmi.cif.quote(op) for op in operations]])
+    return made
 
 
 def _species(one: Any, share: float) -> Species:

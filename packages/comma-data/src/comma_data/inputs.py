@@ -58,7 +58,7 @@ class Table:
             DataError: A table is missing, or has not the columns that it needs.
         """
         if self.kind in TABULAR:
-            self.module.look(root / self.source.path, **self.options)
+            self.module.look(root / self.source.path, **self.options, **self._apart(root))
 
     def read(self, root: Path, engine: Engine, matched: Counter[str]) -> Iterator[Record | Refusal]:
         """Its records.
@@ -71,10 +71,14 @@ class Table:
         Raises:
             DataError: The path cannot be read.
         """
-        options = self.options
+        options = self.options | self._apart(root)
         if self.kind == NESTED:
-            options |= {"but": [root / other for other in self.others], "matched": matched}
+            options["matched"] = matched
         return self.module.read(root / self.source.path, engine=engine, **options)
+
+    def _apart(self, root: Path) -> dict[str, Any]:
+        """What it leaves to other sources."""
+        return {"but": [root / other for other in self.others]} if self.kind == NESTED else {}
 
 
 def tables(build: Build) -> list[Table]:

@@ -59,10 +59,12 @@ class Framing:
 
 
 def prefix(path: str) -> str:
-    """The path without its ending, up to the last number of the name where something stands before it."""
+    """The path without its ending, up to the last number of the name; of a name that is a number alone, the folder."""
     pure = PurePosixPath(path)
     match = _LAST_NUMBER.match(pure.stem)
-    return str(pure.with_name(match[1])) if match and match[1] else str(pure.with_suffix(""))
+    if match is None:
+        return str(pure.with_suffix(""))
+    return str(pure.with_name(match[1]) if match[1] else pure.parent)
 
 
 def by_overlap(

@@ -9,12 +9,13 @@ from typing import Literal
 
 import numpy as np
 
-from comma_data.archive import ARCHIVES, is_archive, members
+from comma_data.archive import ARCHIVES, members
 from comma_data.charges import TOLERANCE, charge_balance, stated_charge
-from comma_data.errors import ConfigError, StructureError
+from comma_data.errors import StructureError
 from comma_data.pool import Engine, Serial, TooSlowError, time_limit
-from comma_data.properties import FILE, Properties, parse_properties, read_properties
+from comma_data.properties import FILE, Properties
 from comma_data.properties import SOURCE as PROPERTIES
+from comma_data.rows_beside import Rows
 from comma_data.sample import Record, Refusal
 from comma_data.structure_formats.formats import ENDINGS, LARGEST_COLLECTION, PREFIXES, Format, format_of
 from comma_data.structure_formats.resolve import Disorder, resolve
@@ -22,10 +23,26 @@ from comma_data.structure_formats.sites import Sites, Unread
 from comma_data.wanted import Member, Wanted, printable
 
 SOURCE = "structures"
-LARGEST_TABLE = 256_000_000
-"""Bytes of a `properties.csv` inside an archive."""
 
 Item = Record | Refusal
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """What became of one structure of a file, or of a file that gave none."""
+
+    item: Item
+    file: str = ""
+    """Relative to the source's path; empty where it is not known."""
+    entry: str = ""
+    """Its name within a file of several."""
+
+    @property
+    def names(self) -> list[str]:
+        """What a row may call it, the surest first."""
+        inside = "" if self.entry.isdecimal() else self.entry
+        alone = "" if self.entry else PurePosixPath(self.file).name
+        return [name for name in (self.item.key, inside, alone) if name]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +66,13 @@ def read(  # noqa: PLR0913 - the options of the source, by name
 
     The key is the file's name without its ending; where a file holds several structures, the name of the block or
     entry, or the number of the frame, row or molecule from 1, follows behind a hyphen. A row of the table belongs to
-    the structure of that key or, in a file of several, of that name, or of the file's name with its ending; one without
-    a structure becomes a refusal of the source `properties`.
+    the structure of that key or, in a file of several, of that name (not of a bare number, which every such file has),
+    or else to the structure that is alone in the file of that name. One without a structure, or with several, becomes
+    a refusal of the source `properties`.
 
     Args:
-        path: Folder (searched with all below it), archive or file; `properties.csv` of the folder or archive is read
-            first.
+        path: Folder (searched with all below it), archive or file; every `properties.csv` of the folder, or the first
+            of the archive, is read first. It is about the files of its own folder and those below.
         targets: Column of `properties.csv` -> name of the target; None takes every column.
         origin: `computed`, `measured`, ...: where these structures come from, for their provenance.
         disorder: What is done with partly occupied sites.
@@ -67,32 +85,26 @@ def read(  # noqa: PLR0913 - the options of the source, by name
         ConfigError: Targets are asked for, and there is no `properties.csv`.
         DataError: The path does not exist, an archive is damaged, or `properties.csv` cannot be read.
     """
-    table = _table(path, targets)
-    seen: set[str] = set()
+    rows = Rows.below(path, targets, but)
     files = members(path, ENDINGS, SOURCE, prefixes=PREFIXES, largest=LARGEST_COLLECTION, but=but)
     parse = partial(_parse, options=_Options(disorder=disorder, charges=charges))
-    for items in engine.map(parse, files, on_death=_died):
-        for name, item in items:
-            row = next((key for key in (item.key, name, _file(item)) if key in table), None)
-            seen |= {row} if row is not None else set()
-            yield _with_properties(item, None if row is None else table[row], origin)
+    for found in engine.map(parse, files, on_death=_died):
+        for one in found:
+            yield _with_properties(one.item, rows.of(one.item.key, one.file, one.names), origin)
     if matched is not None:
-        matched[PROPERTIES] += len(seen)
-    for key in table:
-        if key not in seen:
-            message = f"{path}, {FILE}: no structure of the name {key}; add its file or remove the row"
-            yield Refusal(source=PROPERTIES, key=key, code="no-structure", message=message)
+        matched[PROPERTIES] += rows.matched()
+    yield from rows.refusals()
 
 
-def look(path: Path, *, targets: Mapping[str, str] | None = None, **_: object) -> None:
-    """Read the table alone, where it lies in a folder.
+def look(path: Path, *, targets: Mapping[str, str] | None = None, but: Collection[Path] = (), **_: object) -> None:
+    """Read the tables alone, where they lie in a folder.
 
     Raises:
         ConfigError: Targets are asked for, and there is no `properties.csv`.
-        DataError: It cannot be read.
+        DataError: One cannot be read.
     """
     if path.is_dir():
-        _table(path, targets)
+        Rows.below(path, targets, but)
 
 
 def reads(file: Path) -> bool:
@@ -101,66 +113,48 @@ def reads(file: Path) -> bool:
     return file.name == FILE or wanted.matches(file.name)
 
 
-def _table(path: Path, targets: Mapping[str, str] | None) -> dict[str, Properties]:
-    """The rows of `properties.csv` in the folder or archive; none where there is no such file."""
-    if path.is_dir() and (path / FILE).is_file():
-        return read_properties(path / FILE, targets)
-    if path.is_file() and is_archive(path.name):
-        for member in members(path, (f"{FILE}",), SOURCE, largest=LARGEST_TABLE):
-            if not isinstance(member, Refusal) and PurePosixPath(member[0]).name == FILE:
-                return parse_properties(f"{path}, {member[0]}", member[1], targets)
-    if targets and path.exists():
-        asked = ", ".join(targets)
-        raise ConfigError(
-            f"structures.targets: {asked}: columns of {FILE}, and {path} has none; properties inside of structure files"
-            " are not read"
-        )
-    return {}
-
-
-def _file(item: Item) -> str:
-    """Name of the file of a structure that is alone in it."""
-    known = item.provenance if isinstance(item, Record) else {}
-    return "" if "entry" in known else PurePosixPath(known.get("file", "")).name
-
-
-def _parse(member: Member | Refusal, *, options: _Options) -> list[tuple[str, Item]]:
-    """Name within the file and outcome of each structure of one file, or of the file where it has none."""
+def _parse(member: Member | Refusal, *, options: _Options) -> list[_Found]:
+    """Each structure of one file, or the file where it has none."""
     if isinstance(member, Refusal):
-        return [("", member)]
+        return [_Found(item=member)]
     name, data = member
     kind = format_of(name)
-    refused = partial(_refusal, _stem(name))
+
+    def refused(code: str, message: str) -> list[_Found]:
+        return [_Found(item=_refusal(_stem(name), code, f"{name}: {message}"), file=name)]
+
     if kind is None:
-        message = f"{name}: no structure format; give {', '.join(ENDINGS)}, or the beginning {' or '.join(PREFIXES)}"
-        return [("", refused("unknown-format", message))]
+        return refused(
+            "unknown-format",
+            f"no structure format; give {', '.join(ENDINGS)}, or the beginning {' or '.join(PREFIXES)}",
+        )
     if len(data) > kind.largest:
-        return [("", refused("file-too-large", f"{name}: {len(data)} bytes: at most {kind.largest}"))]
+        return refused("file-too-large", f"{len(data)} bytes: at most {kind.largest}")
     try:
         with time_limit(kind.seconds), np.errstate(all="ignore"):  # what overflows, the guard refuses
-            return _outcomes(name, kind, list(kind.read(data)), options)
+            return _outcomes(name, list(kind.read(data)), kind, options) or refused(
+                "no-atoms", "the file holds no structure"
+            )
     except StructureError as error:
-        return [("", refused(error.code, f"{name}: {error}"))]
+        return refused(error.code, str(error))
     except (TooSlowError, MemoryError, RecursionError) as error:
-        return [("", refused("too-costly", f"{name}: parsing {error}"))]
+        return refused("too-costly", f"parsing {error}")
 
 
-def _outcomes(name: str, kind: Format, found: list[Sites | Unread], options: _Options) -> list[tuple[str, Item]]:
+def _outcomes(name: str, found: list[Sites | Unread], kind: Format, options: _Options) -> list[_Found]:
     several = len(found) > 1
-    if not found:
-        message = f"{name}: the file holds no structure"
-        return [("", _refusal(_stem(name), "no-atoms", message))]
-    items: list[tuple[str, Item]] = []
+    out = []
     for one in found:
-        entry = printable(one.name)
+        entry = printable(one.name) if several else ""
         key = f"{_stem(name)}-{entry}" if several else _stem(name)
         known = {"file": name, "format": kind.name, **({"entry": entry} if several else {})}
+        item: Item
         try:
-            items.append((entry, _record(key, one, known, options)))
+            item = _record(key, one, known, options)
         except StructureError as error:
-            message = f"{name}, {entry}: {error}" if several else f"{name}: {error}"
-            items.append((entry, _refusal(key, error.code, message)))
-    return items
+            item = _refusal(key, error.code, f"{name}, {entry}: {error}" if several else f"{name}: {error}")
+        out.append(_Found(item=item, file=name, entry=entry))
+    return out
 
 
 def _record(key: str, found: Sites | Unread, known: Mapping[str, str], options: _Options) -> Record:
@@ -186,11 +180,11 @@ def _refusal(key: str, code: str, message: str) -> Refusal:
     return Refusal(source=SOURCE, key=key, code=code, message=printable(message))
 
 
-def _died(member: Member | Refusal) -> list[tuple[str, Item]]:
+def _died(member: Member | Refusal) -> list[_Found]:
     if isinstance(member, Refusal):
-        return [("", member)]
+        return [_Found(item=member)]
     message = f"{member[0]}: the process that parsed it died; report the file to comma-data"
-    return [("", _refusal(_stem(member[0]), "parser-died", message))]
+    return [_Found(item=_refusal(_stem(member[0]), "parser-died", message), file=member[0])]
 
 
 def _with_properties(item: Item, row: Properties | None, origin: str) -> Item:
