@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -159,6 +160,50 @@ def test_a_folder_may_be_called_by_a_dot(make, root, tmp_path, monkeypatch):
     assert isinstance(run(*command, ".").exception, RefusedError)
     assert (tmp_path / "out" / "deeper.refused.jsonl").is_file()
     assert isinstance(run(*command, "/").exception, ConfigError)
+
+
+def test_a_build_into_a_folder_in_use_touches_nothing_of_it(root, tmp_path):
+    out = tmp_path / "out"
+    theirs = {
+        out / ".build" / "mine.txt",
+        out / "thesis.tex.part",
+        out / "shard-of-glass.tar.txt",
+        tmp_path / "out.html",
+    }
+    for path in theirs:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    torn = {
+        out / "shard-00000.tar.17.part",
+        out / "manifest.json.17.part",
+        out / ".build" / "shard-00000.tar.json.17.part",
+    }
+    for path in torn:
+        path.write_text("torn")
+    command = ("build", "structures", "--root", root, "--out", out, "--workers", 0)
+    done = run(*command)
+    assert done.exit_code == 0, done.exception
+    assert "out.html is no page of ours" in done.stderr
+    assert {path.read_text() for path in theirs} == {"mine"}
+    assert not any(path.exists() for path in torn)
+    assert [path.name for path in (out / ".build").iterdir()] == ["mine.txt"]
+    assert run(*command).exit_code == 0
+    assert (out / ".build" / "mine.txt").is_file()
+
+
+@pytest.mark.parametrize("name", ["refusals.jsonl", "samples.jsonl", "shard-00000.tar"])
+def test_a_file_that_a_build_would_overwrite_stops_it(root, tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    done = run("build", "structures", "--root", root, "--out", tmp_path, "--workers", 0)
+    assert isinstance(done.exception, ConfigError)
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_page_of_ours_is_made_anew(root, tmp_path):
+    command = ("build", "structures", "--root", root, "--out", tmp_path / "out", "--workers", 0)
+    for _ in range(2):
+        assert "the page about it" in run(*command).stderr
+        shutil.rmtree(tmp_path / "out")
 
 
 def test_a_damaged_data_set_is_reported(root, tmp_path):

@@ -15,6 +15,7 @@ from comma_data.first_look import look
 from comma_data.folds import audits, regrouped
 from comma_data.inputs import Table, below, hashes, tables
 from comma_data.join import Joined, join
+from comma_data.leftovers import MATCHES
 from comma_data.manifest import Manifest
 from comma_data.pairs import Pairs
 from comma_data.pool import Engine, Serial
@@ -28,8 +29,6 @@ from comma_data.storage import check_folder, with_name_of_its_own
 from comma_data.two_columns import two_columns
 from comma_data.writer import Description, write
 
-MATCHES = "matches.jsonl"
-"""In the journal: comparisons of structures that an interrupted build has made."""
 Progress = Callable[[str, int], None]
 """Called with what is being done and how many records that makes."""
 

@@ -43,6 +43,7 @@ def build(
     from comma_data.engines import engine_of
     from comma_data.interrupt import resumable
     from comma_data.manifest import MANIFEST
+    from comma_data.pages.page import may_write
     from comma_data.progress import Printer
     from comma_data.storage import with_name_of_its_own
     from comma_data.tables import manifest_text
@@ -69,8 +70,11 @@ def build(
     read = sum(counts.read for counts in manifest.counts.values())
     done = f"read {read:,} records in {seconds:.0f} s ({read / seconds:,.0f}/s), written to {target}"
     print(f"{target} is this data set already: left alone" if there else done, file=sys.stderr)
-    if report and not there:
-        _write_report(target, target.with_name(f"{target.name}.html"))
+    page = target.with_name(f"{target.name}.html")
+    if report and not there and may_write(page):
+        _write_report(target, page)
+    elif report and not there:
+        print(f"note: {page} is no page of ours: left alone; `comma-data report` takes --out", file=sys.stderr)
 
 
 def _print_remarks(lines: Iterable[str]) -> None:

@@ -1,6 +1,5 @@
 """The data set that stands where a build would write."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,8 +7,8 @@ import comma_data
 from comma_data.codec import SCHEMA
 from comma_data.config import Build
 from comma_data.errors import ConfigError, ShardError
-from comma_data.manifest import INDEX, MANIFEST, Manifest, file_sha256
-from comma_data.shard import JOURNAL
+from comma_data.leftovers import interrupted, remove_journal
+from comma_data.manifest import INDEX, MANIFEST, REFUSALS, Manifest, file_sha256
 
 
 def existing(build: Build, inputs: Mapping[str, str], out: Path) -> Manifest | None:
@@ -24,7 +23,8 @@ def existing(build: Build, inputs: Mapping[str, str], out: Path) -> Manifest | N
         ConfigError: Another data set stands there, or a damaged one.
     """
     if not (out / MANIFEST).exists():
-        foreign = [*out.glob("shard-*.tar"), *out.glob(INDEX)] if not (out / JOURNAL).is_dir() else []
+        written = (*out.glob("shard-*.tar"), *out.glob(INDEX), *out.glob(REFUSALS))
+        foreign = written if not interrupted(out) else ()
         if foreign:
             raise ConfigError(f"{out} holds {foreign[0].name} of something else; give another --out")
         return None
@@ -41,7 +41,7 @@ def existing(build: Build, inputs: Mapping[str, str], out: Path) -> Manifest | N
     ]
     if broken or not (out / INDEX).is_file() or file_sha256(out / INDEX) != manifest.index_sha256:
         raise ConfigError(f"{out} holds a damaged data set ({', '.join([*broken, INDEX][:1])}); remove it first")
-    shutil.rmtree(out / JOURNAL, ignore_errors=True)
+    remove_journal(out)
     return manifest
 
 

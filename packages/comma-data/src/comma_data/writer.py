@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,14 +13,14 @@ import numpy as np
 import comma_data
 from comma_data.codec import SCHEMA
 from comma_data.errors import DataError
+from comma_data.leftovers import LOCK, remove_journal, remove_leftovers
 from comma_data.manifest import INDEX, MANIFEST, REFUSALS, Counts, Manifest, data_hash, sha256
 from comma_data.pool import Engine, Serial
 from comma_data.sample import Refusal, Sample
 from comma_data.shard import JOURNAL, AsItIs, Finish, Row, Task, Written, write_shard
 from comma_data.split import SALT
-from comma_data.storage import PART, complete_file, ensure_folder, only_writer
+from comma_data.storage import complete_file, ensure_folder, only_writer
 
-LOCK = "lock"
 KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 """What an id looks like; other characters, dots above all, are read differently by different tar readers."""
 BYTES_PER_SHARD = 64 * 2**20
@@ -90,11 +89,11 @@ def _write(  # noqa: PLR0913, PLR0917 - what `write` was given
     rows = [row for part in written for row in part.rows]
     check_ids(row["id"] for row in rows)  # again: `finish` may have made samples
     manifest = _index(out, written, rows, description)
-    _remove_leftovers(out, {shard.name for shard in manifest.shards})
+    remove_leftovers(out, {shard.name for shard in manifest.shards})
     text = manifest.to_json().encode()
     with complete_file(out / MANIFEST, needed=len(text)) as file:
         file.write(text)
-    shutil.rmtree(out / JOURNAL, ignore_errors=True)
+    remove_journal(out)
     return manifest
 
 
@@ -187,10 +186,3 @@ def _index(out: Path, written: Sequence[Written], rows: Sequence[Row], about: De
         refusals_sha256=sha256(files[REFUSALS]) if REFUSALS in files else "",
         data_hash=data_hash(shards, index),
     ).sealed()
-
-
-def _remove_leftovers(out: Path, shards: set[str]) -> None:
-    """Remove what an interrupted build left: unfinished files and shards that are no longer part of the set."""
-    for path in [*out.glob(f"*{PART}"), *out.glob("shard-*.tar")]:
-        if path.name not in shards:
-            path.unlink(missing_ok=True)

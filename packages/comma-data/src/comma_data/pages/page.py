@@ -11,6 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
+MARK = b'<meta name="generator" content="COMMA">'
+"""In the head of every page, so that one of ours is told from one of the user's."""
 
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 """Control characters, marks that turn the direction of writing, characters of no width, halves of surrogate pairs."""
@@ -20,6 +22,14 @@ _AMOUNT = re.compile(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)")
 def render(template: str, **values: Any) -> str:
     """The page that a template makes of these values."""
     return _environment().get_template(template).render(**values)
+
+
+def may_write(page: Path) -> bool:
+    """Whether nothing stands there, or a page of ours."""
+    if not page.exists():
+        return True
+    with page.open("rb") as file:
+        return MARK in file.read(1000)
 
 
 def visible(value: Any) -> Any:
