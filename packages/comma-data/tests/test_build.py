@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from comma_data.build import prepare
 from comma_data.cli import app
@@ -17,6 +18,7 @@ from comma_data.errors import ConfigError, RefusedError, ShardError
 from comma_data.shards import ShardSet
 from comma_data.split import fold
 from comma_data.tables import sample_text
+from PIL import Image
 from typer.testing import CliRunner
 
 
@@ -204,6 +206,30 @@ def test_a_page_of_ours_is_made_anew(root, tmp_path):
     for _ in range(2):
         assert "the page about it" in run(*command).stderr
         shutil.rmtree(tmp_path / "out")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a name be any bytes")
+def test_a_name_that_is_no_utf8_is_the_same_at_the_next_build(make, root, tmp_path):
+    (root / os.fsdecode(b"Gr\xf6sse.cif")).write_text(make["cif"](symbols=("Rb", "Cl"), formula="'Rb1 Cl1'"))
+    command = ("build", "structures", "--root", root, "--out", tmp_path / "out", "--workers", 0)
+    assert run(*command).exit_code == 0
+    again = run(*command)
+    assert again.exit_code == 0, again.exception
+    assert "left alone" in again.stderr
+    assert r"Gr\xf6sse.cif" in ShardSet(tmp_path / "out").manifest.inputs
+
+
+def test_boxes_of_any_ending_are_inputs(tmp_path):
+    (tmp_path / "sem").mkdir()
+    Image.fromarray(np.zeros((32, 32), dtype=np.uint8)).save(tmp_path / "sem" / "a.png")
+    (tmp_path / "sem" / "a.bbox").write_text("0 1 4 5\n")
+    description = tmp_path / "build.toml"
+    description.write_text('name = "a"\n[micrographs]\npath = "sem"\nboxes = "{folder}/{name}.bbox"\n')
+    command = ("build", description, "--root", tmp_path, "--out", tmp_path / "out", "--workers", 0)
+    assert run(*command).exit_code == 0
+    assert "sem/a.bbox" in ShardSet(tmp_path / "out").manifest.inputs
+    (tmp_path / "sem" / "a.bbox").write_text("0 1 4 6\n")
+    assert "made from other files" in str(run(*command).exception)
 
 
 def test_a_damaged_data_set_is_reported(root, tmp_path):

@@ -250,3 +250,26 @@ def test_plain_texts_stay_as_they_were_written(make):
     (sample,) = join([make["structure_record"]("a"), text]).samples
     assert sample.fields["text"] == (("One.", "Two."),)
     assert "text" not in sample.annotations
+
+
+def test_a_name_shared_by_chance_joins_nothing(make):
+    structure = make["structure_record"]("1")
+    ours = make["text_record"]("1", "BaTiO3")
+    samples = {s.id: s for s in join(curate([structure, ours]).accepted).samples}
+    assert set(samples) == {"1", "1-batio3"}
+    assert "text" not in samples["1"].fields
+    assert samples["1-batio3"].groups["formula"] == "BaTiO3"
+    same = replace(ours, formula="NaCl", value=protocol())
+    (joined,) = join(curate([structure, same]).accepted).samples
+    assert set(joined.fields) >= {"structure", "text"}
+    stated = replace(ours, key="2", provenance={**ours.provenance, "entry": "1"})
+    (joined,) = join(curate([structure, stated]).accepted).samples
+    assert set(joined.fields) >= {"structure", "text"}
+
+
+def test_letters_beyond_ascii_tell_ids_apart():
+    keys = ["\u03b1-Fe2O3", "\u03b3-Fe2O3", "Fe2O3", "\u6837\u54c11", "\u8bd5\u68371", "1"]
+    assert len({sample_id(key) for key in keys}) == len(keys)
+    assert all(KEY.fullmatch(sample_id(key)) for key in keys)
+    assert sample_id("Fe2O3") == "fe2o3"
+    assert sample_id("gr\u00fcn") == sample_id("gru\u0308n")

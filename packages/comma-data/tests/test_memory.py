@@ -53,3 +53,14 @@ def test_a_disk_that_takes_nothing_costs_only_time(tmp_path):
     computed = []
     assert run(tmp_path / "file" / "memory.jsonl", [2], computed) == [[2, 4]]
     assert computed == [2]
+
+
+def test_what_stands_for_a_dead_process_is_not_kept(tmp_path):
+    class Dying:
+        def map(self, function, items, *, on_death, size):  # noqa: ARG002 - an engine's
+            return (on_death(item) if item == 2 else function(item) for item in items)
+
+    path = tmp_path / "memory.jsonl"
+    asked = {"key": str, "on_death": lambda _: None, "size": 1}
+    assert list(Memory(path).map(Dying(), lambda item: [item], [1, 2, 3], **asked)) == [[1], None, [3]]
+    assert list(Memory(path).map(Serial(), lambda item: [item, 0], [1, 2, 3], **asked)) == [[1], [2, 0], [3]]

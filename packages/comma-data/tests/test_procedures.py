@@ -5,12 +5,18 @@ from collections import Counter
 import pytest
 from comma_data.annotated import told
 from comma_data.brat import read_annotation
+from comma_data.curate import curate
+from comma_data.doi import is_doi, plain_doi
 from comma_data.errors import DataError
+from comma_data.join import join
 from comma_data.names import names_target
 from comma_data.protocol import VIEWS, Operation, Protocol, plain_steps, steps
 from comma_data.sample import Record, Refusal
 from comma_data.sources.procedures import read
+from comma_data.split import origins, without_leaks
 from comma_data.text_files import TextError
+from hypothesis import given
+from hypothesis import strategies as st
 
 BODY = (
     "Barium carbonate (BaCO3) and TiO2 were milled in ethanol for 90 min with a mortar. The powder was calcined at"
@@ -116,6 +122,48 @@ def test_without_annotation_the_steps_stay_as_they_were_written(tmp_path):
     (record,) = outcome(tmp_path, a__txt="Mixed and fired.\nThen cooled.")
     assert record.value == ("Mixed and fired.", "Then cooled.")
     assert record.provenance["doi"] == record.provenance["title"] == ""
+
+
+SPELLINGS = ("", "https://doi.org/", "http://dx.doi.org/", "https://www.doi.org/", "doi.org/", "doi:", "DOI: ", "DOI ")
+
+
+@given(
+    registrant=st.from_regex(r"10\.[0-9]{4,9}", fullmatch=True),
+    suffix=st.text(st.sampled_from("abcXYZ019.-_();/:<>"), min_size=1),
+    front=st.sampled_from([*SPELLINGS, "HTTPS://DOI.ORG/", "doi: https://doi.org/"]),
+)
+def test_every_spelling_of_a_doi_is_one(registrant, suffix, front):
+    doi = f"{registrant}/{suffix}"
+    assert is_doi(front + doi)
+    assert plain_doi(f" {front}{doi} ") == plain_doi(plain_doi(front + doi)) == doi.lower()
+    assert not is_doi(f"{front}{doi} and more")
+    assert not is_doi(f"See {front}{doi}")
+
+
+@pytest.mark.parametrize("front", SPELLINGS)
+def test_a_first_line_is_the_doi_in_any_spelling(tmp_path, front):
+    first, other = outcome(tmp_path, a__txt=TEXT, b__txt=f"{front}10.1000/A.b\n{TEXT.partition(chr(10))[2]}")
+    assert other.value == first.value
+    assert (other.provenance["doi"], other.provenance["title"]) == ("10.1000/a.b", "On BaTiO3")
+
+
+@pytest.mark.parametrize("line", ["https://doi.org/", "doi: unknown", "https://example.org/10.1000/a", "doi:10.1/a"])
+def test_a_first_line_that_is_no_doi_is_text(tmp_path, line):
+    (record,) = outcome(tmp_path, a__txt=f"{line}\nFired.")
+    assert record.provenance["doi"] == ""
+    assert " ".join(record.value).startswith(line)
+
+
+def test_two_texts_of_one_doi_do_not_stand_on_two_sides(tmp_path):
+    first, second = outcome(
+        tmp_path,
+        a__txt="10.1000/x\nOne\nNaCl was fired at 600 K.",
+        b__txt="https://doi.org/10.1000/X\nTwo\nKCl was ground and fired at 700 K.",
+    )
+    joined = join(curate([first, second]).accepted)
+    assert len({sample.groups["fold"] for sample in joined.samples}) == 1
+    held = origins([joined.samples[0]])
+    assert without_leaks(joined.samples[1], held)[1].doi == 1
 
 
 @pytest.mark.parametrize(

@@ -196,3 +196,19 @@ def test_no_view_of_a_real_recipe_tells_its_target(data_root):
         for view in VIEWS:
             words = " ".join(steps(record.value, view)).replace(".", " ").split()
             assert not any(names_target(word, record.formula) for word in words), (record.key, view)
+
+
+def test_files_below_a_folder_are_read_and_keep_apart(tmp_path):
+    for place in ("a.json", "2020/a.json", "2021/deep/a.json"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text(json.dumps([recipe()]))
+    found = list(read(tmp_path))
+    assert sorted(record.key for record in found) == ["2020/a-00000", "2021/deep/a-00000", "a-00000"]
+    assert {record.value.method for record in found} == {"a"}
+
+
+@pytest.mark.parametrize("changes", [{"doi": "10/\ud800"}, {"synthesis_type": "sol\ud800gel"}])
+def test_halves_of_characters_are_refused_wherever_they_stand(tmp_path, changes):
+    (tmp_path / "a.json").write_text(json.dumps([recipe(**changes)]))
+    (refusal,) = read(tmp_path)
+    assert refusal.code == "bad-text"

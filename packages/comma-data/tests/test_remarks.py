@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from comma_data.build import prepare
 from comma_data.config import read_build
+from comma_data.curate import curate
+from comma_data.duplicates import without_duplicates
+from comma_data.pool import Serial
 from comma_data.remarks import remarks
 from PIL import Image
 
@@ -68,7 +71,7 @@ def test_rows_of_properties_without_a_structure_are_told_with_all_that_were_read
     prepared, told = lines(tmp_path, tmp_path, "[structures]\n")
     counts = prepared.curated.counts["properties"]
     assert (counts.read, counts.accepted, counts.refused) == (3, 1, {"no-structure": 2})
-    assert "properties.csv: 2 of 3 rows belong to no structure (b, c)" in told
+    assert "properties.csv: 2 of 3 rows belong to no structure, or to several (b, c)" in told
 
 
 def test_a_table_all_of_whose_rows_belong_to_a_structure_is_no_source(make, tmp_path):
@@ -97,3 +100,25 @@ def test_groups_may_be_given_by_the_names_of_files(make, tmp_path):
     text = '[structures]\npath = "cifs"\n[split]\nby = "groups"\ntable = "groups.csv"\n'
     prepared, _ = lines(tmp_path, tmp_path, text)
     assert prepared.joined.samples[0].groups["split"] == "one"
+
+
+def test_entries_that_are_no_structure_are_told_with_the_nearest_name(make, tmp_path):
+    (tmp_path / "NaCl.cif").write_text(make["cif"]())
+    rows = "".join(f"t{i},{text} it,{name}\n" for i, (text, name) in enumerate([("Mix", "NaCI"), ("Fire", "NaCl")]))
+    (tmp_path / "texts.csv").write_text(f"id,text,entry\n{rows}")
+    _, told = lines(tmp_path, tmp_path, '[structures]\n[texts]\npath = "texts.csv"\n')
+    (line,) = [line for line in told if "`entry`" in line]
+    assert line.startswith("1 record with")
+    assert "did you mean 'NaCl'?" in line
+
+
+def test_formulas_that_were_not_compared_are_told(make):
+    class Dying(Serial):
+        def map(self, function, items, *, on_death, size=1):  # noqa: ARG002 - an engine's
+            return map(on_death, items)
+
+    records = [make["structure_record"](key) for key in "ab"]
+    curated = without_duplicates(curate(records), engine=Dying())
+    assert [record.key for record in curated.accepted] == ["a", "b"]
+    (line,) = [line for line in remarks(curated, []) if "may repeat" in line]
+    assert "NaCl" in line

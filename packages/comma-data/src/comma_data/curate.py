@@ -1,6 +1,7 @@
 """Records -> accepted records and counted refusals, each with a code."""
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from comma_data.doi import plain_doi
 from comma_data.errors import StructureError
 from comma_data.formulas import ATOMIC_NUMBERS, reduced
 from comma_data.manifest import Counts, sha256
@@ -24,7 +26,6 @@ LONGEST = 10_000.0
 
 Check = Callable[[Record], Record | Refusal]
 
-_RESOLVER = re.compile(r"^(https?://(dx\.)?doi\.org/|doi:\s*)")
 _SYMBOLS = {number: symbol for symbol, number in ATOMIC_NUMBERS.items()}
 
 
@@ -37,6 +38,8 @@ class Curated:
     refused: tuple[Refusal, ...]
     merged: Mapping[str, str] = field(default_factory=dict)
     """Id of a structure that repeats another -> id of that one, which was accepted."""
+    uncompared: tuple[str, ...] = ()
+    """Formulas whose structures may repeat each other: the process that compared them died."""
     counts: Mapping[str, Counts]
     """Source -> accounting; its identity was checked."""
 
@@ -91,9 +94,14 @@ def with_rows(curated: Curated, matched: Mapping[str, int]) -> Curated:
 
 
 def sample_id(key: str) -> str:
-    """A key as an id: a-z, 0-9 and single hyphens, at most 64; a long or empty one is told apart by its hash."""
+    """A key as an id: a-z, 0-9 and single hyphens, at most 64.
+
+    One that is long or empty, or has letters or digits beyond ASCII, is told apart by its hash.
+    """
+    key = unicodedata.normalize("NFC", key)  # some systems store names decomposed
     slug = re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")
-    return slug if 0 < len(slug) <= 64 else f"{slug[:51]}-{sha256(key.encode())[:12]}".strip("-")
+    whole = 0 < len(slug) <= 64 and not any(c.isalnum() and not c.isascii() for c in key)
+    return slug if whole else f"{slug[:51]}-{sha256(key.encode())[:12]}".strip("-")
 
 
 def _outcome(record: Record, checks: Mapping[str, Check], seen: set[tuple[str, str]]) -> Record | Refusal:
@@ -108,11 +116,10 @@ def _outcome(record: Record, checks: Mapping[str, Check], seen: set[tuple[str, s
 
 
 def _with_plain_doi(record: Record) -> Record:
-    """One spelling for each DOI, which is the same in upper and lower case and with its resolver in front."""
     doi = record.provenance.get("doi")
     if not doi:
         return record
-    plain = _RESOLVER.sub("", doi.strip().casefold())
+    plain = plain_doi(doi)
     return record if plain == doi else replace(record, provenance={**record.provenance, "doi": plain})
 
 

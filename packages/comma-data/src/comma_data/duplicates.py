@@ -56,11 +56,15 @@ def without_duplicates(
             by_formula[record.formula].append(record)
     several = sorted((records for records in by_formula.values() if len(records) > 1), key=len, reverse=True)
     values = [[r.value for r in records] for records in several]
-    found = Memory(memory).map(engine, repeats, values, key=_key, on_death=_none, size=4)
+    found = Memory(memory).map(engine, repeats, values, key=_key, on_death=lambda _: None, size=4)
+    uncompared: list[str] = []
     first_of: dict[int, Record] = {}
     again_of: defaultdict[int, list[Record]] = defaultdict(list)
     for number, (records, pairs) in enumerate(zip(several, found, strict=True), start=1):
         progress("formulas compared", number)
+        if pairs is None:  # the process that compared them died
+            uncompared.append(str(records[0].formula))
+            continue
         for again, first in pairs:
             first_of[id(records[again])] = records[first]
             again_of[id(records[first])].append(records[again])
@@ -68,7 +72,8 @@ def without_duplicates(
     kept = tuple(_enriched(r, again_of[id(r)]) if id(r) in again_of else r for r in firsts)
     refused = tuple(_refusal(r, first_of[id(r)]) for r in curated.accepted if id(r) in first_of)
     merged = {sample_id(r.key): sample_id(first_of[id(r)].key) for r in curated.accepted if id(r) in first_of}
-    return replace(recounted(curated, accepted=kept, refused=(*curated.refused, *refused)), merged=merged)
+    found_so = recounted(curated, accepted=kept, refused=(*curated.refused, *refused))
+    return replace(found_so, merged=merged, uncompared=tuple(sorted(uncompared)))
 
 
 def _key(structures: Sequence[RawStructure]) -> str:
@@ -166,10 +171,6 @@ def _same(one: _Crystal, other: _Crystal) -> bool:
             return bool(matcher.fit(one.reduced, other.reduced, skip_structure_reduction=True))
     except TooSlowError:
         return False
-
-
-def _none(_structures: Sequence[RawStructure]) -> list[Pair]:
-    return []
 
 
 def _enriched(record: Record, duplicates: Sequence[Record]) -> Record:

@@ -1,5 +1,6 @@
 """The files that a build reads: where they are, whether they are there, and their hashes."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -128,7 +129,8 @@ def files(root: Path, table: Table) -> list[Path]:
     path = root / table.source.path
     found = [f for f in sorted(path.rglob("*")) if not is_own(f)] if path.is_dir() else [path]
     others = [root / other for other in table.others]
-    return [f for f in found if f.is_file() and table.module.reads(f) and not any(map(f.is_relative_to, others))]
+    reads, options = table.module.reads, table.options
+    return [f for f in found if f.is_file() and reads(f, **options) and not any(map(f.is_relative_to, others))]
 
 
 def hashes(build: Build, root: Path | None) -> dict[str, str]:
@@ -138,14 +140,19 @@ def hashes(build: Build, root: Path | None) -> dict[str, str]:
         ConfigError: The root, or a path below it, is missing or empty.
     """
     embedded = sorted(TEXTBOOK.rglob("*.toml")) if build.textbook else []
-    found = {str(path.relative_to(TEXTBOOK.parent)): file_sha256(path) for path in embedded}
+    found = {_named(path, TEXTBOOK.parent): file_sha256(path) for path in embedded}
     for table in tables(build):
         folder = below(root, table, build.name)
         if folder is not None:
-            found |= {str(file.relative_to(folder)): file_sha256(file) for file in files(folder, table)}
+            found |= {_named(file, folder): file_sha256(file) for file in files(folder, table)}
     for name in filter(None, (build.pairs, build.split.table)):
         path = (root or Path()) / name
         if not path.is_file():
             raise ConfigError(f"build {build.name}: {path}: no such file")
         found[name] = file_sha256(path)
     return found
+
+
+def _named(file: Path, folder: Path) -> str:
+    """Where a file is below a folder; bytes that are no UTF-8 as their codes, which JSON gives back as they went in."""
+    return os.fsencode(file.relative_to(folder)).decode("utf-8", "backslashreplace")

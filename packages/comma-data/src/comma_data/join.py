@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -55,10 +55,11 @@ def join(
     """Make one sample per structure, with everything that belongs to it, and one per key that meets none.
 
     A record of the key of a structure, or whose provenance names it as its `entry`, belongs to it; so does one that
-    the user's pairs name. A protocol of the same DOI as a structure belongs to it if its formula does not say
-    otherwise. Any other protocol with a formula belongs to every structure of that formula, which says nothing about
-    which polymorph was made. Images and patterns are never joined by formula. A value with targets of its own (the
-    class of an image) keeps its sample, and the structure that `entry` or pairs name is put beside it.
+    the user's pairs name. One that shares the key by chance, as its formula is another, is called by key and formula. A
+    protocol of the same DOI as a structure belongs to it if its formula does not say otherwise. Any other protocol with
+    a formula belongs to every structure of that formula, which says nothing about which polymorph was made. Images and
+    patterns are never joined by formula. A value with targets of its own (the class of an image) keeps its sample, and
+    the structure that `entry` or pairs name is put beside it.
 
     Args:
         records: Curated records; a structure has a formula, ids are unique within a modality.
@@ -69,7 +70,7 @@ def join(
     Raises:
         DataError: As `pairs.by_pairs`.
     """
-    records = sorted(records, key=lambda record: (_id(record), record.modality))
+    records = sorted(_apart(records), key=lambda record: (_id(record), record.modality))
     entries = {_id(r): Entry(id=_id(r), structure=r) for r in records if r.modality == "structure"}
     homes = _homes(records, entries, pairs, merged)
     counts: Counter[str] = Counter()
@@ -88,6 +89,22 @@ def join(
     told = {id(r): _told(r) for r in records if r.modality == "text"}
     samples = [_sample(entry, told, salt) for entry in entries.values()]
     return Joined(samples=tuple(sorted(samples, key=lambda sample: sample.id)), counts=dict(sorted(counts.items())))
+
+
+def _apart(records: Iterable[Record]) -> list[Record]:
+    """The records, those under another name whose formula says that they do not belong to the structure of their key.
+
+    Of a structure with sites decided by majority the formula is no longer that of its source; an `entry` is the user's
+    own word.
+    """
+    records = list(records)
+    formulas = {_id(r): r.formula for r in records if r.modality == "structure" and "disorder" not in r.provenance}
+    return [
+        replace(record, key=f"{record.key} {record.formula}")
+        if record.formula not in {None, formulas.get(_id(record), record.formula)} and "entry" not in record.provenance
+        else record
+        for record in records
+    ]
 
 
 def _put_beside(entries: dict[str, Entry], record: Record, ids: Sequence[str], how: str) -> None:

@@ -5,10 +5,18 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from comma_data.pool import Engine
+
+
+@dataclass(frozen=True)
+class _Lost:
+    """What stands for a result whose process died."""
+
+    instead: Any
 
 
 class Memory:
@@ -39,17 +47,20 @@ class Memory:
             function: Gives what JSON can hold.
             items: What to compute.
             key: Equal keys have equal results.
-            on_death: As of `Engine.map`.
+            on_death: As of `Engine.map`; what it gives is not kept, and asked again by the next build.
             size: As of `Engine.map`.
         """
         keys = [key(item) for item in items]
         new = (item for item, name in zip(items, keys, strict=True) if name not in self._known)
-        found = engine.map(function, new, on_death=on_death, size=size)
+        found = engine.map(function, new, on_death=lambda item: _Lost(on_death(item)), size=size)
         for name in keys:
             if name in self._known:
                 yield self._known[name]
             else:
                 result = next(found)
+                if isinstance(result, _Lost):
+                    yield result.instead
+                    continue
                 self._keep(name, result)
                 yield result
 

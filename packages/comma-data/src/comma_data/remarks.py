@@ -3,7 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from comma_data.curate import Curated
+from comma_data.curate import Curated, sample_id
+from comma_data.nearest import did_you_mean
 from comma_data.properties import SOURCE as PROPERTIES
 from comma_data.sample import Sample
 from comma_data.split import FOLDS, group_of
@@ -13,13 +14,23 @@ MOST = 3
 
 
 def remarks(curated: Curated, samples: Sequence[Sample]) -> list[str]:
-    """One line each: formulas that an ordering changed, rows without a structure, classes and parts that a split lacks.
+    """One line each.
+
+    Formulas that an ordering changed, rows without a structure, structures that were not compared, entries that are no
+    structure, classes and parts that a split lacks.
 
     Args:
         curated: What came of the records.
         samples: The samples with their folds.
     """
-    return [*_ordered(curated), *_rows(curated), *_classes(samples), *_empty(samples)]
+    return [
+        *_ordered(curated),
+        *_rows(curated),
+        *_uncompared(curated),
+        *_nowhere(curated),
+        *_classes(samples),
+        *_empty(samples),
+    ]
 
 
 def _ordered(curated: Curated) -> Iterator[str]:
@@ -38,7 +49,28 @@ def _rows(curated: Curated) -> Iterator[str]:
     counts = curated.counts.get(PROPERTIES)
     if counts is not None:
         names = [refusal.key for refusal in curated.refused if refusal.source == PROPERTIES]
-        yield f"properties.csv: {len(names)} of {counts.read} rows belong to no structure ({_some(names)})"
+        some = _some(names)
+        yield f"properties.csv: {len(names)} of {counts.read} rows belong to no structure, or to several ({some})"
+
+
+def _uncompared(curated: Curated) -> Iterator[str]:
+    if curated.uncompared:
+        yield (
+            f"structures of {_number(len(curated.uncompared), 'formula')} may repeat each other "
+            f"({_some(curated.uncompared)}): the process that compared them died; is there enough memory? "
+            "Build anew to compare them again"
+        )
+
+
+def _nowhere(curated: Curated) -> Iterator[str]:
+    """Texts and images that name a structure which no source has, accepted or not."""
+    structures = {sample_id(r.key): r.key for r in curated.accepted if r.modality == "structure"}
+    known = {*structures, *curated.merged, *(sample_id(refusal.key) for refusal in curated.refused)}
+    others = (r for r in curated.accepted if r.modality != "structure" and "entry" in r.provenance)
+    named = Counter(r.provenance["entry"] for r in others if sample_id(r.provenance["entry"]) not in known)
+    if structures and named:
+        some = [f"{name}{did_you_mean(name, structures.values())}" for name in named]
+        yield f"{_number(named.total(), 'record')} with an `entry` that is no structure here ({_some(some)}): alone"
 
 
 def _classes(samples: Iterable[Sample]) -> Iterator[str]:

@@ -69,7 +69,7 @@ def read(
         yield from items
 
 
-def reads(file: Path) -> bool:
+def reads(file: Path, **_: object) -> bool:
     """Whether a file of this name is read where it stands in the source's folder."""
     return file.name != PROPERTIES and Wanted(source=SOURCE, endings=(*ENDINGS, *ARCHIVES)).matches(file.name)
 

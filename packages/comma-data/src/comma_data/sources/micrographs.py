@@ -100,9 +100,12 @@ def look(path: Path, *, table: str | None = None, pattern: str | None = None, **
         _rows(path, table)
 
 
-def reads(file: Path) -> bool:
-    """Whether a file of this name may be read where it stands in the source's folder: images, boxes, tables."""
-    return Wanted(source=SOURCE, endings=(*ENDINGS, ".csv", ".txt", *ARCHIVES)).matches(file.name)
+def reads(
+    file: Path, *, table: str | None = None, boxes: str | None = None, masks: str | None = None, **_: object
+) -> bool:
+    """Whether a file of this name may be read where it stands in the source's folder: images, boxes, masks, tables."""
+    beside = {PurePosixPath(name).suffix.lower() for name in (table, boxes, masks) if name is not None}
+    return Wanted(source=SOURCE, endings=(*ENDINGS, ".csv", ".txt", *ARCHIVES, *beside)).matches(file.name)
 
 
 def _rows(path: Path, table: str | None) -> Rows:

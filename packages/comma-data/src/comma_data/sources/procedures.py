@@ -1,7 +1,6 @@
 """Full-text procedures: `.txt` files, with brat annotation (`.ann`) of the same name beside them or not."""
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -11,6 +10,7 @@ from comma_data.annotated import told
 from comma_data.archive import ARCHIVES, members
 from comma_data.brat import read_annotation
 from comma_data.conditions import ConditionError
+from comma_data.doi import is_doi, plain_doi
 from comma_data.pool import Engine, Serial, TooSlowError, time_limit
 from comma_data.protocol import Protocol
 from comma_data.sample import Record, Refusal
@@ -21,8 +21,6 @@ from comma_data.wanted import Wanted
 SOURCE = "procedures"
 LONGEST = 5.0
 """Seconds that one text may take."""
-
-_DOI = re.compile(r"10\.\d{4,9}/\S+")
 
 Job = tuple[str, bytes, bytes | None]
 """(name, text, annotation)."""
@@ -36,9 +34,10 @@ def read(
 ) -> Iterator[Record | Refusal]:
     """One text per `.txt` file, in the order in which they are stored; the key is the file's name without its ending.
 
-    A first line that is a DOI is taken for the DOI, and the line below it for the title; neither belongs to the text.
-    The value is a `Protocol` where the annotation gives the target's formula, a precursor and a step, otherwise the
-    sentences as they are written. The formula is the target's where the annotation names no other one.
+    A first line that is a DOI, with a resolver or `doi:` in front or without, is taken for the DOI, and the line below
+    it for the title; neither belongs to the text. The value is a `Protocol` where the annotation gives the target's
+    formula, a precursor and a step, otherwise the sentences as they are written. The formula is the target's where the
+    annotation names no other one.
 
     Refused with `not-utf-8`, `text-too-long`, `bad-text`, `empty-text`, `bad-annotation`, `too-costly` or
     `parser-died`; an annotation that has no text, or whose name comes twice, with `annotation-alone`.
@@ -58,7 +57,7 @@ def read(
         yield Refusal(source=SOURCE, key=PurePosixPath(name).stem, code="annotation-alone", message=message)
 
 
-def reads(file: Path) -> bool:
+def reads(file: Path, **_: object) -> bool:
     """Whether a file of this name is read where it stands in the source's folder."""
     return Wanted(source=SOURCE, endings=(".txt", ".ann", *ARCHIVES)).matches(file.name)
 
@@ -135,10 +134,10 @@ def _record(key: str, data: bytes, annotation: bytes | None, known: dict[str, st
 def _parts(text: str) -> tuple[str, str, str]:
     """DOI, title and the text below them; of a text that begins otherwise, all of it."""
     first, _, rest = text.partition("\n")
-    if not _DOI.fullmatch(first.strip()):
+    if not is_doi(first):
         return "", "", text
     title, _, body = rest.partition("\n")
-    return first.strip(), title.strip(), body
+    return plain_doi(first), title.strip(), body
 
 
 def _died(job: Job | Refusal) -> Record | Refusal:

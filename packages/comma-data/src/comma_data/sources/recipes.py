@@ -47,7 +47,7 @@ def read(
     *,
     engine: Engine = Serial(),  # noqa: B008 - frozen
 ) -> Iterator[Record | Refusal]:
-    """Recipes in the order of the file; the key is the file's name and the recipe's number in it.
+    """Recipes in the order of the files; the key is the file's name in the folder and the recipe's number in it.
 
     A recipe is refused with the code `target-variable`, `target-composite` or `target-unparsable` where its target is
     no formula with fixed amounts, `target-doped` where the release names additives, `target-doubtful` where the
@@ -55,7 +55,7 @@ def read(
     where a condition cannot be read, `bad-schema`, `too-costly` and `parser-died`.
 
     Args:
-        path: A `.json` or `.json.xz` file, or a folder of such.
+        path: A `.json` or `.json.xz` file, or a folder that is searched with all below it.
         engine: What works on the recipes.
 
     Raises:
@@ -64,7 +64,7 @@ def read(
     yield from engine.map(_parse, _items(path), on_death=_died)
 
 
-def reads(file: Path) -> bool:
+def reads(file: Path, **_: object) -> bool:
     """Whether a file of this name is read where it stands in the source's folder."""
     return file.name.endswith((".json", ".json.xz"))
 
@@ -72,8 +72,9 @@ def reads(file: Path) -> bool:
 def _items(path: Path) -> Iterator[Item]:
     for file in _files(path):
         method = file.name.split(".")[0]
+        name = method if file == path else file.relative_to(path).with_name(method).as_posix()
         for number, recipe in enumerate(_reactions(file)):
-            yield f"{method}-{number:05d}", recipe, method
+            yield f"{name}-{number:05d}", recipe, method
 
 
 def _parse(item: Item) -> Record | Refusal:
@@ -96,8 +97,7 @@ def _died(item: Item) -> Refusal:
 
 
 def _files(path: Path) -> list[Path]:
-    found = [path] if path.is_file() else sorted([*path.glob("*.json"), *path.glob("*.json.xz")])
-    found = [file for file in found if file == path or not is_own(file)]
+    found = [path] if path.is_file() else sorted(file for file in path.rglob("*") if reads(file) and not is_own(file))
     if not found:
         raise DataError(f"{path}: no .json or .json.xz file of recipes here")
     return found
@@ -134,7 +134,7 @@ def _record(key: str, recipe: Mapping[str, Any], method: str) -> Record | Refusa
         precursors=tuple(dict.fromkeys(clean(p["material_formula"]) for p in recipe["precursors"])),
         operations=operations,
         amounts=_amounts(recipe.get("reaction") or {}),
-        method=recipe.get("synthesis_type") or method,
+        method=clean(recipe.get("synthesis_type") or method),
     )
     excerpt = str(recipe.get("paragraph_string") or "")
     return Record(
@@ -146,7 +146,7 @@ def _record(key: str, recipe: Mapping[str, Any], method: str) -> Record | Refusa
         provenance={
             "origin": "text-mined",
             "recipe": key,
-            "doi": str(recipe["doi"] or ""),  # of null: recipes without a DOI must not share one
+            "doi": clean(str(recipe["doi"] or "")),  # of null: recipes without a DOI must not share one
             "paragraph": hashlib.sha256(excerpt.encode()).hexdigest()[:16] if excerpt else "",
         },
     )

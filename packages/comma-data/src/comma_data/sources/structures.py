@@ -107,7 +107,7 @@ def look(path: Path, *, targets: Mapping[str, str] | None = None, but: Collectio
         Rows.below(path, targets, but)
 
 
-def reads(file: Path) -> bool:
+def reads(file: Path, **_: object) -> bool:
     """Whether a file of this name is read where it stands in the source's folder."""
     wanted = Wanted(source=SOURCE, endings=(*ENDINGS, *ARCHIVES), prefixes=PREFIXES)
     return file.name == FILE or wanted.matches(file.name)

@@ -72,7 +72,7 @@ def look(path: Path, **_: object) -> None:
                 _columns(str(file), next(_cells(csv.reader(lines, strict=True)), []))
 
 
-def reads(file: Path) -> bool:
+def reads(file: Path, **_: object) -> bool:
     """Whether a file of this name is read where it stands in the source's folder."""
     return Wanted(source=SOURCE, endings=(".csv", *ARCHIVES)).matches(file.name)
 
