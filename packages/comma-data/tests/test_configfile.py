@@ -1,3 +1,5 @@
+import codecs
+import re
 import tomllib
 
 import pytest
@@ -140,6 +142,16 @@ def test_files_that_cannot_be_read(tmp_path):
         load(Build, tmp_path / "missing.toml")
 
 
+def test_a_byte_order_mark_in_front_is_no_part_of_the_file(tmp_path):
+    path = tmp_path / "build.toml"
+    for ending in ("\n", "\r\n"):
+        path.write_bytes(codecs.BOM_UTF8 + GOOD.replace("\n", ending).encode())
+        assert load(Build, path).name == "mine"
+    path.write_bytes(codecs.BOM_UTF8 + GOOD.replace("# a comment\nname", "nmae").encode())
+    with pytest.raises(ConfigError, match="line 1: unknown key 'nmae'; did you mean 'name'"):
+        load(Build, path)
+
+
 def refused_bytes(tmp_path, data):
     path = tmp_path / "b.toml"
     path.write_bytes(data)
@@ -216,6 +228,35 @@ def test_what_people_write_leads_to_the_key_that_they_mean(tmp_path):
     path.write_text('name = "a"\n[micrographs]\nlabels = "labels.csv"\n')
     with pytest.raises(ConfigError, match=r"line 3: unknown key 'micrographs.labels'; did you mean 'table'"):
         read_build(str(path))
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("band = 60", "line 4: micrographs.band: frames = 'prefix' has no bands; set frames = 'overlap'"),
+        ("band = 60\nframes = 'runs'", "line 4: micrographs.band: frames = 'runs' has no bands"),
+        ("mask_classes = ['a', 'b']", "line 4: micrographs.mask_classes: no masks are read; say in masks where"),
+    ],
+)
+@pytest.mark.parametrize("header", ["[micrographs]", "[[micrographs]]"])
+def test_a_key_that_would_be_passed_over_is_refused(tmp_path, header, lines, message):
+    path = tmp_path / "b.toml"
+    path.write_text(f'name = "a"\n{header}\npath = "p"\n{lines}\n')
+    found = message if header == "[micrographs]" else message.replace("micrographs.", "micrographs.0.")
+    with pytest.raises(ConfigError, match=re.escape(found)):
+        read_build(str(path))
+    with pytest.raises(ConfigError, match="band"):
+        read_build(str(path), settings=["micrographs.band=60", "micrographs.frames=file"])
+
+
+def test_keys_that_need_each_other_are_taken_together(tmp_path):
+    path = tmp_path / "b.toml"
+    both = 'band = 60\nframes = "overlap"\nmask_classes = ["a"]\nmasks = "{name}.png"\n'
+    path.write_text(f'name = "a"\n[micrographs]\n{both}')
+    build = read_build(str(path))
+    assert (build.micrographs[0].band, build.micrographs[0].mask_classes) == (60, ("a",))
+    path.write_text(dump_toml(build))
+    assert read_build(str(path)) == build
 
 
 def test_settings_leave_the_given_values_alone():

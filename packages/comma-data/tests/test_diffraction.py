@@ -109,7 +109,7 @@ def test_every_format_gives_the_same_pattern(tmp_path, name, content):
         ("a.xy", HEADER + table() + "21 2 3\n", "bad-columns"),
         ("a.xy", HEADER + "1 2 3 4\n" * 40, "bad-columns"),
         ("a.xy", HEADER + "".join(f"{a} 7\n" for a in range(10, 60)), "no-signal"),
-        ("a.xy", "# wavelength 154.056 pm\n" + table(), "wavelength-out-of-range"),
+        ("a.xy", "# wavelength 154.056\n" + table(), "wavelength-out-of-range"),
         ("a.xy", b"\xff\xfe\x00", "not-utf-8"),
         ("a.xrdml", xrdml(), "no-scan"),
         ("a.xrdml", xrdml(scan(axis="Omega")), "no-two-theta"),
@@ -147,6 +147,83 @@ def test_the_option_is_for_files_that_do_not_say(tmp_path):
     (tmp_path / "b.xy").write_text(table())
     said, unsaid = outcome(tmp_path, "a.xy", HEADER + table(), wavelength=0.7)
     assert (sound(said), sound(unsaid)) == (pytest.approx(1.54056), 0.7)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Lambda=1.54056",
+        "lambda1: 1.54056",
+        "wavelength 1: 1.54056",
+        "Wavelengths: 1.54056, 1.54439",
+        "Wavelength (Å) 1.54056",
+        "Wavelength (A\N{COMBINING RING ABOVE}ngström): 1.54056",
+        "wavelength = 1.54056(2) A",
+        "K-Alpha1 wavelength,1.54056",
+        "K-Alpha1 wavelength;1,54056",
+        "Wavelength: 1,54056 Å  start 10.0",
+        "Wavelength (Cu Kα₁): 1.54056 [Å]",
+        "wavelength CuKa1 = 1.54056",
+        "Wavelength: 1.54056E+00",
+        "Detector: LAMBDA 750K, wavelength 1.54056",
+        "Wavelength [nm]: 0.154056",
+        "Wavelength / nm: 0.154056",
+        'wavelength_nm = "0.154056"',
+        '"Wavelength","0.154056","nm"',
+        "wavelength 154.056 pm",
+        "Wavelength: 1.54056e-10 m",
+        '"wavelength": 1.54056e-10,',
+    ],
+)
+def test_headers_state_the_wavelength_in_their_units(line):
+    assert read_columns(f"# {line}\n{table()}").wavelength == pytest.approx(1.54056)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Wavelength: CuKa, 2theta 5.0 to 90.0",
+        "Wavelength: CuKa 5.0 90.0",
+        "Detector: LAMBDA 750K, distance 1.2 m",
+        "Detector: LAMBDA 1.2 m",
+        "Lambda 1.2.0 (software)",
+        "LAMBDA=CU",
+        "wavelength 8.04 keV",
+        "Δλ/λ = 0.5",
+        "sin(theta) / lambda 0.6",
+        "wavelength,1,10,90",
+        "wavelength",
+    ],
+)
+def test_a_number_of_something_else_is_no_wavelength(tmp_path, line):
+    (record,) = outcome(tmp_path, "a.xy", f"# {line}\n{table()}", wavelength=0.7)
+    assert sound(record) == 0.7
+
+
+@given(
+    angstroms=st.floats(0.05, 9.9),
+    word=st.sampled_from(["wavelength", "Wavelength", "WAVE LENGTH", "lambda", "Lambda1", "λ", "K-Alpha1 wavelength"]),
+    unit=st.sampled_from([("", 1), ("Å", 1), ("A", 1), ("Angstrom", 1), ("nm", 0.1), ("pm", 100)]),
+    brackets=st.sampled_from(["()", "[]", "  "]),
+    separator=st.sampled_from([" ", ":", " = ", ",", ";", "\t"]),
+    decimal=st.sampled_from(".,"),
+    in_front=st.booleans(),
+    behind=st.sampled_from(["", "  start 10.0", "; 2theta 5.0 to 90.0"]),
+)
+def test_a_wavelength_is_read_in_its_unit_wherever_that_stands(  # noqa: PLR0917 - the parts of a line
+    angstroms, word, unit, brackets, separator, decimal, in_front, behind
+):
+    name, factor = unit
+    number = f"{angstroms * factor:.6f}".replace(".", "." if factor == 100 else decimal)
+    stated = f"{brackets[0]}{name}{brackets[1]}" if name else ""
+    line = f"{word} {stated}{separator}{number}{behind}" if in_front else f"{word}{separator}{number} {stated}{behind}"
+    assert read_columns(f"# {line}\n1 2\n").wavelength == pytest.approx(angstroms, abs=1e-5)
+
+
+@given(between=st.text(st.sampled_from("abk :=,(2.3Å%m")), number=st.floats(0.05, 10.0))
+def test_what_stands_behind_other_words_is_never_taken(between, number):
+    line = f"# wavelength: x{between} start {number:.4f}\n1 2\n"
+    assert read_columns(line).wavelength is None
 
 
 def test_scans_and_blocks_are_a_record_each(tmp_path):

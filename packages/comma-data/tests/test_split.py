@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -112,6 +113,27 @@ def test_the_audit_finds_every_planted_leak(make, planted, message):
         audit(parts)
     assert "sample a" in str(error.value)
     assert "sample b" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("groups", "known", "advised"),
+    [
+        ({}, ("10/1", "p9"), {"without_leaks"}),
+        ({}, ("10/9", "p1"), {"without_leaks"}),
+        ({"image_frame": "IMG"}, ("10/9", "p9"), {"micrographs.frames = 'file'", "a split by groups"}),
+        ({"specimen": "s"}, ("10/9", "p9"), {"a split by groups"}),
+        ({"formula": "NaCl"}, ("10/9", "p9"), {"a split by groups"}),
+    ],
+)
+def test_a_leak_is_answered_with_what_helps_against_its_kind(make, groups, known, advised):
+    def planted(identifier, formula, text):
+        sample = texts(make, identifier, text)
+        return replace(sample, groups={"fold": "0", "formula": formula, **groups})
+
+    with pytest.raises(LeakError) as error:
+        audit({"train": [planted("a", "NaCl", ("10/1", "p1"))], "test": [planted("b", "KCl", known)]})
+    every = ("without_leaks", "micrographs.frames = 'file'", "a split by groups")
+    assert {advice for advice in every if advice in str(error.value)} == advised
 
 
 @given(order=st.permutations(range(12)), few=st.integers(1, 12), more=st.integers(1, 12))

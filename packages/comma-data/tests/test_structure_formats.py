@@ -7,11 +7,13 @@ import warnings
 
 import numpy as np
 import pytest
+from comma_data.curate import curate
 from comma_data.sample import Refusal
 from comma_data.sources.structures import read
 from comma_data.structure_formats.formats import ENDINGS, FORMATS, PREFIXES, format_of
 from comma_data.structure_formats.resolve import resolve
 from comma_data.structure_formats.sites import Sites
+from comma_data.structure_formats.xyz import read_xyz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Molecule, Structure
@@ -291,11 +293,43 @@ def test_dialects_of_xyz(tmp_path, text, numbers):
         ('1\nLattice="4 0 0 0 4 0 0 0 4" pbc="T maybe F"\nNa 0 0 0\n', ["xyz-unreadable"]),
         ("1\nProperties=species:S:1\nNa 0 0 0\n", ["xyz-unreadable"]),
         ("1\nProperties=species:S:x:pos:R:3\nNa 0 0 0\n", ["xyz-unreadable"]),
+        ("0\n\n", ["xyz-frame"]),
+        ("2\nx\nNa 0 0 0\n\nNa 1 0 0\n", ["xyz-unreadable", "xyz-frame"]),
     ],
 )
 def test_bad_xyz(tmp_path, text, codes):
     (tmp_path / "a.xyz").write_text(text)
     assert [getattr(found, "code", None) for found in read(tmp_path / "a.xyz")] == codes
+
+
+@given(
+    counts=st.lists(st.integers(1, 3), min_size=1, max_size=6),
+    gaps=st.lists(st.sampled_from(["", "\n", " \n\t\n\n", "\r\n"]), min_size=7, max_size=7),
+    comment=st.sampled_from(["", " ", "step 1", "7"]),
+)
+def test_blank_lines_between_frames_lose_none(counts, gaps, comment):
+    frames = [f"{n}\n{comment}\n" + "".join(f"Na {i} 0 0\n" for i in range(n)) for n in counts]
+    text = "".join(gap + frame for gap, frame in zip(gaps, frames, strict=False)) + gaps[-1]
+    found = list(read_xyz(text.encode()))
+    assert [one.name for one in found] == [str(i) for i in range(1, len(counts) + 1)]
+    assert [len(one.species) for one in found] == counts
+
+
+@pytest.mark.parametrize("text", ["0\n\n1\nx\nNa 0 0 0\n", "0\n\n\n\n1\n\nNa 0 0 0\n"])
+def test_a_frame_of_no_atoms_takes_its_comment_and_is_refused(tmp_path, text):
+    (tmp_path / "a.xyz").write_text(text)
+    curated = curate(read(tmp_path / "a.xyz"))
+    assert [(refusal.key, refusal.code) for refusal in curated.refused] == [("a-1", "no-atoms")]
+    assert [record.key for record in curated.accepted] == ["a-2"]
+
+
+def test_a_count_that_is_none_says_that_the_rest_was_not_read(tmp_path):
+    frame = "1\n\nNa 0 0 0\n"
+    (tmp_path / "a.xyz").write_text(frame + "\n" + frame + "rest\n" + frame)
+    *frames, refusal = read(tmp_path / "a.xyz")
+    assert [one.key for one in (*frames, refusal)] == ["a-1", "a-2", "a-3"]
+    assert "line 8: 'rest' is not the number" in refusal.message
+    assert "nothing from here on was read" in refusal.message
 
 
 # SD files

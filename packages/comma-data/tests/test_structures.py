@@ -113,6 +113,15 @@ def test_a_number_inside_a_file_is_no_name_of_its_structure(tmp_path):
     assert [(r.key, r.code) for r in (first, third)] == [("1", "no-structure"), ("3", "no-structure")]
 
 
+def test_folders_of_runs_are_told_apart(tmp_path):
+    for place, cation in (("run1", "Na"), ("run2", "K"), ("deep/run2", "Cs")):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "POSCAR").write_text(POSCAR.format(cation=cation))
+    (tmp_path / "properties.csv").write_text("material_id,gap\nrun1,1\nrun2/POSCAR,2\n")
+    found = {record.key: record.targets for record in read(tmp_path)}
+    assert found == {"run1/POSCAR": {"gap": 1.0}, "run2/POSCAR": {"gap": 2.0}, "deep/run2/POSCAR": {}}
+
+
 def test_a_row_is_about_the_files_of_its_folder_and_those_below(make, tmp_path):
     for folder, gap in (("", 1), ("cifs", 2), ("cifs/deep", None), ("other", None)):
         (tmp_path / folder).mkdir(exist_ok=True)

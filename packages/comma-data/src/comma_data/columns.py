@@ -1,6 +1,7 @@
 """Patterns in columns of text (.xy, .xye, .dat, .csv): angle, intensity, and the uncertainty where there is a third."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,9 +13,24 @@ LONGEST_HEADER = 1000
 """Lines."""
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?|[+-]?(?:nan|inf)", re.IGNORECASE)
+_UNIT = r"(?:nm|pm|m|[aå](?:ng(?:str(?:ö|oe?)ms?|\.)?)?)(?![^\W_])"
 _WAVELENGTH = re.compile(
-    r"(?:wave\s?length|lambda|λ)[^\n]{0,40}?(?P<value>\d{0,3}\.\d{1,9})\s{0,3}(?P<unit>nm\b)?", re.IGNORECASE
+    rf"""
+    (?:wave\s?lengths?|(?<![^\W_])(?<!/)(?<!/\s)(?:lambda|λ))  # no Δλ/λ
+    (?:_?\d(?!\.?\d)|\s\d(?=\s?[:=]))?  # Lambda1
+    (?:\s?[(\[]?[a-z]{{2}}[\s-]?k[\s-]?(?:alpha|α|a|beta|β|b)?[\s-]?[12]?[)\]]?(?=\s?[:=]))?  # Cu Ka1 =
+    (?:[\s_:,/]{{0,3}}(?:in\s)?[(\[]?(?P<front>{_UNIT})[)\]]?)?
+    [\s:=,;"']{{0,20}}
+    (?P<value>\d{{0,3}}\.\d+(?:e[+-]?\d\d?)?(?!\.?\d)|\d,\d\d+(?![.,]?\d))
+    (?:(?:\(\d{{1,3}}\))?[\s,;"']{{0,5}}[(\[]?(?P<behind>{_UNIT})|(?!\s{{0,3}}(?:k?ev|mm|cm|μm|%|°)))
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
+"""Only separators, a unit, or a line's name before `=` may stand between: other words name another number."""
+_ANGSTROMS = {"nm": 10.0, "pm": 0.01, "m": 1e10}
+"""Å in a unit."""
+_METRES = 1e-8
+"""A wavelength below this is in metres, as pyFAI's headers have it without a unit; metres above it are a distance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +41,7 @@ class Columns:
     """Degrees."""
     intensity: list[float]
     wavelength: float | None
-    """Å, where a line above the data or a comment states it."""
+    """Å, where a line above the data or a comment states it, in Å, nm, pm or m; without a unit it is in Å."""
 
 
 def read_columns(text: str) -> Columns:
@@ -75,5 +91,8 @@ def _by_column(rows: list[list[float]]) -> dict[str, list[float]]:
 
 def _wavelengths(remarks: list[str]) -> Iterator[float]:
     for line in remarks:
-        if match := _WAVELENGTH.search(line):
-            yield float(match["value"]) * (10.0 if match["unit"] else 1.0)
+        for match in _WAVELENGTH.finditer(unicodedata.normalize("NFKC", line)):
+            value = float(match["value"].replace(",", "."))
+            unit = (match["behind"] or match["front"] or ("m" if value < _METRES else "Å")).lower()
+            if unit != "m" or value < _METRES:
+                yield value * _ANGSTROMS.get(unit, 1.0)

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from comma_data.configfile import Key, find, load
+from comma_data.configfile import FaultAt, Key, find, load
 from comma_data.split import SALT
 from comma_data.validate import Guard
 
@@ -104,8 +104,8 @@ class Micrographs(Source):
     """Names of the mask's numbers 0, 1, ..."""
     frames: Literal["file", "folder", "prefix", "runs", "overlap"] = "prefix"
     """What stays on one side of a split, where neither pattern nor table states a frame: each file; its folder; its
-    path up to the last number of the name; a run of numbers; the picture that it was cut out of, found by the pixels
-    that images share. `runs` and `overlap` also work within a stated frame."""
+    path up to the last number of the name, or its folder where the name is a number; a run of numbers; the picture that
+    it was cut out of, found by the pixels that images share. `runs` and `overlap` also work within a stated frame."""
     run_length: int = Field(default=20, ge=1)
     """For `runs`: numbers that make a run."""
     run_gap: int = Field(default=4, ge=0)
@@ -116,6 +116,14 @@ class Micrographs(Source):
     """Of every image whose file and row state none."""
     crop_border: bool = False
     """Cut off a border of one colour, of images that were drawn as figures."""
+
+    @model_validator(mode="after")
+    def _nothing_is_passed_over(self) -> Self:
+        if self.band is not None and self.frames != "overlap":
+            raise FaultAt(("band",), f"frames = {self.frames!r} has no bands; set frames = 'overlap', or leave it out")
+        if self.mask_classes and self.masks is None:
+            raise FaultAt(("mask_classes",), "no masks are read; say in masks where they lie, or leave it out")
+        return self
 
 
 class Diffraction(Source):

@@ -12,7 +12,7 @@ FEWEST = 20
 MOST = 200_000
 """Points; 180 degrees in steps of 0.001."""
 WAVELENGTHS = (0.05, 10.0)
-"""Å; beyond them nobody measures powder diffraction, and a number in nm or pm falls outside for the usual tubes."""
+"""Å; beyond them nobody measures powder diffraction. Those of the usual tubes lie within in nm too: 0.154 is both."""
 
 
 class PatternError(CodedError):

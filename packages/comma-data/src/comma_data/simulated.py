@@ -63,7 +63,7 @@ class Simulator:
             return
         for i in range(self.settings.images):
             seed = _seed(sample.id, self.settings.seed, i)
-            yield "image", lambda seed=seed: _image(structure, seed)  # type: ignore[misc]
+            yield "image", lambda seed=seed: _image(structure, seed, self.settings.image_size)  # type: ignore[misc]
 
 
 def owns_structure(sample: Sample) -> bool:
@@ -98,10 +98,10 @@ def _pattern(structure: RawStructure) -> Value:
     return pattern(structure), {"origin": "simulated", "joined_by": "entry"}
 
 
-def _image(structure: RawStructure, seed: int) -> Value:
+def _image(structure: RawStructure, seed: int, size: int) -> Value:
     zone = " ".join(map(str, draw_zone(structure, seed)))
     known = {"origin": "simulated", "joined_by": "entry", "seed": str(seed), "zone": zone}
-    return image(structure, seed=seed), {**known, **conditions(seed).provenance()}
+    return image(structure, seed=seed, size=size), {**known, **conditions(seed).provenance()}
 
 
 def _seed(identifier: str, seed: int, number: int) -> int:

@@ -27,6 +27,15 @@ BY = {
 }
 """What a split is made by -> the groups of a sample that then stand on one side only."""
 
+_REMEDIES = {
+    **dict.fromkeys(ORIGINS, "remove the text from training with without_leaks"),
+    "image_frame": (
+        "if each file is a picture of its own, set micrographs.frames = 'file', which holds where neither pattern nor"
+        " table states a frame; images of one picture need a split by groups"
+    ),
+}
+"""What can be done about a group that stands in two parts, by its kind."""
+
 
 def fold(group: str, salt: str = SALT) -> int:
     """The fold of a group, by default a reduced formula: sha256(salt + group) as a whole number, modulo 5."""
@@ -161,8 +170,7 @@ def audit(parts: Mapping[str, Iterable[Sample]], *, by: str = "formula") -> dict
                 if home != part:
                     raise LeakError(
                         f"{group[0]} {group[1]!r} stands in {home} (sample {first}) and in {part} (sample {sample.id}):"
-                        " a text can be removed from training with without_leaks; what else has to stay together needs"
-                        " a split by groups"
+                        f" {_REMEDIES.get(group[0], 'what has to stay together needs a split by groups')}"
                     )
     compared = Counter(kind for kind, _ in homes)
     return {kind: compared[kind] for kind in (*BY[by], *TOGETHER, *ORIGINS)}

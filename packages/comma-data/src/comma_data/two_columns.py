@@ -36,5 +36,5 @@ def two_columns(path: Path, first: str, second: str, *, option: str) -> list[tup
     if twice := [column for column in (first, second) if columns.count(column) > 1]:
         raise ConfigError(f"{option} {path}: the column {twice[0]} comes twice; {wanted}")
     if not all(word(cell) for row in rows for cell in row):
-        raise ConfigError(f"{option} {path}: a row with an empty cell (or `nan`); give both in each row")
+        raise ConfigError(f"{option} {path}: a row with an empty cell (or `nan`, `NA`); give both in each row")
     return rows

@@ -21,7 +21,7 @@ def read_labels(data: bytes, name: str) -> dict[str, Known]:
     """Image -> its row. Columns without a meaning of their own are targets: numbers, or else classes.
 
     Columns with a meaning: `file` or `id`, `label`, `formula`, `frame`, `index`, `entry`, `nm_per_pixel`. An empty cell
-    says nothing, and neither does `nan`, as tables of missing values have it. White space around names of columns and
+    says nothing, and neither do `nan`, `NA` and their like (`cells.NOTHING`). White space around names of columns and
     cells is none of theirs.
 
     Args:

@@ -40,9 +40,11 @@ class _Found:
     @property
     def names(self) -> list[str]:
         """What a row may call it, the surest first."""
+        path = PurePosixPath(self.file)
         inside = "" if self.entry.isdecimal() else self.entry
-        alone = "" if self.entry else PurePosixPath(self.file).name
-        return [name for name in (self.item.key, inside, alone) if name]
+        alone = "" if self.entry else path.name
+        folder = path.parent.name if path.name.lower() in PREFIXES else ""
+        return [name for name in (self.item.key, inside, folder or alone) if name]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,8 @@ def read(  # noqa: PLR0913 - the options of the source, by name
     The key is the file's name without its ending; where a file holds several structures, the name of the block or
     entry, or the number of the frame, row or molecule from 1, follows behind a hyphen. A row of the table belongs to
     the structure of that key or, in a file of several, of that name (not of a bare number, which every such file has),
-    or else to the structure that is alone in the file of that name. One without a structure, or with several, becomes
+    or else to the structure that is alone in the file of that name, or of that folder where the file is called by its
+    format, as in `run1/POSCAR`. One without a structure, or with several, becomes
     a refusal of the source `properties`.
 
     Args:
@@ -198,6 +201,11 @@ def _with_properties(item: Item, row: Properties | None, origin: str) -> Item:
 
 
 def _stem(name: str) -> str:
-    """The file's name without the ending of its format; names such as `POSCAR.relaxed` stay whole."""
+    """The file's name without the ending of its format; names such as `POSCAR.relaxed` stay whole.
+
+    Of a file that is called by its format alone, as VASP's are in the folder of each run, it is the path.
+    """
     base = PurePosixPath(name).name
+    if base.lower() in PREFIXES:
+        return name
     return next((base[: -len(ending)] for ending in ENDINGS if base.lower().endswith(ending)), base) or base

@@ -23,6 +23,8 @@ _TRUE, _FALSE = {"t", "true", "1"}, {"f", "false", "0"}
 def read_xyz(data: bytes) -> Iterator[Sites | Unread]:
     """The frames, numbered from 1. Where a frame's count of atoms is none, the rest of the file is one `Unread`.
 
+    Blank lines between frames are passed over; the one behind a count is an empty comment.
+
     Without `pbc` a frame with `Lattice` repeats in all directions, one without in none.
 
     Raises:
@@ -37,8 +39,14 @@ def read_xyz(data: bytes) -> Iterator[Sites | Unread]:
     while at < len(lines):
         name = str(frame)
         count = lines[at].strip()
+        if not count:
+            at += 1
+            continue
         if not (count.isascii() and count.isdigit() and int(count[:9]) <= len(lines) - at - 2):
-            message = f"line {at + 1}: {count[:40]!r} is not the number of atom lines that follow"
+            message = (
+                f"line {at + 1}: {count[:40]!r} is not the number of atom lines that follow; correct it: nothing from"
+                " here on was read"
+            )
             yield Unread(name=name, error=StructureError("xyz-frame", message))
             return
         end = at + 2 + int(count)
