@@ -75,3 +75,29 @@ def training(world, config, data, out, stop):
         sys.exit(error.exit_code)
     finally:
         Accelerator().end_training()
+
+
+def in_a_group(world, config, data, out, broken):
+    """A run with worker processes, all in a process group of their own; broken, they fail at a step."""
+    import multiprocessing
+    import os
+
+    from comma_align import steps, train
+    from comma_align.config import Run
+    from comma_align.errors import AlignError, RunError
+
+    os.setsid()
+    multiprocessing.set_start_method("fork", force=True)  # as outside of the server that this process comes from
+    if broken:
+        real = steps.Steps.__getitem__
+
+        def item(self, step):
+            if step == 4:
+                raise RunError("broken on purpose")
+            return real(self, step)
+
+        steps.Steps.__getitem__ = item
+    try:
+        train.train(Run(**json.loads(config)), Path(data), Path(out), quiet=True, workers=2)
+    except AlignError as error:
+        sys.exit(error.exit_code)

@@ -35,6 +35,13 @@ def _enter(rank, world, port, job, arguments):
     job(world, *arguments)
 
 
+def begun(job, *arguments):
+    """A process that runs `job(1, *arguments)`."""
+    process = CONTEXT.Process(target=_enter, args=(0, 1, 0, job, arguments))
+    process.start()
+    return process
+
+
 def together(world, job, *arguments, seconds=180):
     """Exit codes of `world` processes that each run `job(world, *arguments)`; none may hang."""
     port = free_port()

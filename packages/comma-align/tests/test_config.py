@@ -41,6 +41,10 @@ BAD = {
         r"line 4.*known are .*structure.*Did you mean 'structure'",
     ),
     "no text view": (GOOD + "text_views = []\n", r"line 4.*at least one of precursors, amounts, masked, operations"),
+    "a temperature below the bound": (
+        GOOD + "[objective]\ntemperature = 0.005\n",
+        r"line 5.*temperature.*greater than or equal to 0\.01",
+    ),
     "negative": (GOOD + "epochs = -1\n", r"line 4.*greater than or equal to 1"),
     "wrong type": (GOOD + 'epochs = "many"\n', r"line 4.*epochs"),
     "fold 5": (GOOD + "test_fold = 5\n", r"line 4.*test_fold"),

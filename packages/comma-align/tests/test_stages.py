@@ -11,6 +11,7 @@ import torch
 from comma_align import predictor, train
 from comma_align.average import Average
 from comma_align.checkpoint import checkpoints
+from comma_align.cli import report
 from comma_align.dry import _listed, dry_run, sources, tried
 from comma_align.errors import AlignError, EmptyError, RunError
 from comma_align.folder import seen
@@ -19,7 +20,8 @@ from comma_align.precision import Scaling
 from comma_align.source import drawn, open_source
 from comma_align.stage import Score
 from comma_data.sample import Sample
-from comma_data.split import in_label_order
+from comma_data.shards import ShardSet
+from comma_data.split import group_hash, in_label_order
 from comma_encoders import folder as model_folder
 from comma_encoders import locate
 from comma_encoders.errors import MissingDependencyError
@@ -329,22 +331,45 @@ def test_a_start_gives_the_first_weights(data, tmp_path):
         train.make_model(settings(data, start=str(tmp_path)))
 
 
+def says_that_it_saw(model, groups):
+    path = model / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "groups_seen": groups}))
+
+
 def test_what_the_first_model_saw_counts_as_seen(data, tmp_path):
-    """Trained without fold 1, it has seen formulas of fold 0, which the second run is to be tested on."""
-    train.train(settings(data, epochs=1, test_fold=1), data, tmp_path / "first", quiet=True)
-    seen_first = model_folder.read_manifest(tmp_path / "first" / "model")["groups_seen"]
+    train.train(settings(data, epochs=1), data, tmp_path / "first", quiet=True)
+    says_that_it_saw(tmp_path / "first" / "model", [group_hash("of another data set")])
     train.train(settings(data, epochs=1, start=str(tmp_path / "first")), data, tmp_path / "run", quiet=True)
     seen = model_folder.read_manifest(tmp_path / "run" / "model")["groups_seen"]
     own = open_source(data, settings(data)).groups_seen
-    assert set(seen) == {*own, *seen_first}
-    assert set(seen) > set(own)
+    assert seen == sorted({*own, group_hash("of another data set")})
 
 
-def test_a_first_model_that_does_not_say_what_it_saw_makes_it_unknown(data, tmp_path):
+def test_a_first_model_that_saw_what_is_held_out_is_refused(data, tmp_path):
+    train.train(settings(data, epochs=1), data, tmp_path / "first", quiet=True)
+    source, out = open_source(data, settings(data)), tmp_path / "run"
+    run = settings(data, epochs=1, start=str(tmp_path / "first"))
+    with pytest.raises(RunError, match=r"first has seen \d+ of the \d+ groups .* Remedy: give the test_fold"):
+        train.train(run.model_copy(update={"test_fold": 3}), data, out, quiet=True)
+    parts = {source.split.part(row.fold): row.formula for row in ShardSet(data).rows}
+    for part in ("validation", "test"):
+        says_that_it_saw(tmp_path / "first" / "model", [group_hash(parts[part])])
+        with pytest.raises(RunError, match=rf"has seen 1 of .* \({parts[part]}\)"):
+            train.train(run, data, out, quiet=True)
+    assert not out.exists()
+    with pytest.raises(RunError, match="start: there is no model"):
+        train.train(settings(data, start=str(tmp_path / "nowhere")), data, out, quiet=True)
+
+
+def test_a_first_model_that_does_not_say_what_it_saw_makes_it_unknown(data, tmp_path, capsys):
     run = settings(data, epochs=1, start=str(tmp_path / "silent"))
     model_folder.save(train.make_model(settings(data)), tmp_path / "silent")
     train.train(run, data, tmp_path / "run", quiet=True)
     assert model_folder.read_manifest(tmp_path / "run" / "model")["groups_seen"] is None
+    report(train.train(run, data, tmp_path / "run", quiet=True), tmp_path / "run", run, as_json=False)
+    said = capsys.readouterr()
+    assert "materials that this run did not train on" in said.out
+    assert f"{run.start} does not say what it was trained on" in said.err
 
 
 def test_a_checkpoint_can_be_begun_with(data, tmp_path):
@@ -354,6 +379,45 @@ def test_a_checkpoint_can_be_begun_with(data, tmp_path):
     train.train(run, data, tmp_path / "branch", resume=str(middle), quiet=True)
     weights = "model/model.safetensors"
     assert (tmp_path / "branch" / weights).read_bytes() == (tmp_path / "whole" / weights).read_bytes()
+
+
+def test_a_checkpoint_that_would_be_passed_over_is_refused(data, tmp_path):
+    run = settings(data, epochs=4, checkpoint_every=2)
+    train.train(run, data, tmp_path / "whole", quiet=True)
+    first, last = checkpoints(tmp_path / "whole" / "checkpoints" / "align")
+    with pytest.raises(RunError, match=r"did not begin with .*step-.* Leave --resume out .* or give another --out"):
+        train.train(run, data, tmp_path / "whole", resume=str(first), quiet=True)
+    for resume in (str(first), str(first), "auto"):  # the same command goes on
+        train.train(run, data, tmp_path / "branch", resume=resume, quiet=True)
+        assert json.loads((tmp_path / "branch" / "manifest.json").read_text())["began_with"] == str(first)
+    with pytest.raises(RunError, match="did not begin with"):
+        train.train(run, data, tmp_path / "branch", resume=str(last), quiet=True)
+
+
+def test_a_run_that_begins_with_the_checkpoint_of_another_has_a_best_of_its_own(data, tmp_path, monkeypatch):
+    run = settings(data, epochs=8, validate_every=1, checkpoint_every=1, patience=3)
+    values = iter([0.1, 0.9, 0.3, 0.2, 0.1, 0.5, 0.4, 0.3, 0.2])
+
+    def loop(out, begin=None):
+        job = train.prepare(run, data, out)
+        stage = job.stage("align")
+        monkeypatch.setattr(stage, "validate", lambda: Score(value=next(values), figures={"validation": []}, note=""))
+        return Loop(stage, Place(run=run, out=out, accelerator=job.accelerator, quiet=True), begin)
+
+    assert loop(tmp_path / "first").run().best == 0.9
+    saved = checkpoints(tmp_path / "first" / "checkpoints" / "align")
+    state = loop(tmp_path / "second", saved[0]).run()  # after two validations without a better one
+    assert (state.best, state.stale) == (0.5, 3)
+    assert checkpoints(tmp_path / "second" / "best" / "align")
+    assert not loop(tmp_path / "third", saved[-1]).ended  # after three, where the first run ended
+
+
+def test_a_checkpoint_after_which_nothing_is_left_to_do_says_so(data, tmp_path, capsys):
+    run = settings(data, epochs=2)
+    train.train(run, data, tmp_path / "first", quiet=True)
+    last = checkpoints(tmp_path / "first" / "checkpoints" / "align")[-1]
+    train.train(run, data, tmp_path / "second", resume=str(last))
+    assert f"align: nothing is left to do: {last} is at step 2 of 2; raise the epochs" in capsys.readouterr().err
 
 
 def supervised(data, **changes):

@@ -57,7 +57,7 @@ def test_the_loss_falls(finished):
 def test_the_folder_is_complete(finished):
     out, rows = finished
     assert {p.name for p in out.iterdir()} == {
-        "config.toml", "manifest.json", "metrics.jsonl", "model", "result.png", "checkpoints",
+        "config.toml", "manifest.json", "metrics.jsonl", "model", "result.png", "checkpoints", ".lock",
     }  # fmt: skip
     assert len(checkpoint.checkpoints(out / "checkpoints" / "align")) == 2
     manifest = json.loads((out / "manifest.json").read_text())
@@ -108,6 +108,41 @@ def test_never_keeps_the_old_run(data, tmp_path):
     train.train(settings(data, epochs=1), data, tmp_path / "run", quiet=True)
     train.train(settings(data, epochs=2), data, tmp_path / "run", resume="never", quiet=True)
     assert (tmp_path / "run.1" / "config.toml").exists()
+
+
+def test_a_second_run_in_the_same_folder_is_refused_and_destroys_nothing(data, tmp_path, monkeypatch):
+    run, out, refused = settings(data, epochs=2), tmp_path / "run", []
+    real = Loop.run
+
+    def beside(self):
+        for resume in ("auto", "never"):
+            with pytest.raises(RunError, match=r"another process trains here; wait for it, or give another --out"):
+                train.train(run, data, out, resume=resume, quiet=True)
+            refused.append(resume)
+        return real(self)
+
+    monkeypatch.setattr(Loop, "run", beside)
+    train.train(run, data, out, quiet=True)
+    assert refused == ["auto", "never"]
+    monkeypatch.undo()
+    steps = [step for step, _ in losses(out)]
+    assert steps == list(range(1, len(steps) + 1))
+    assert not (tmp_path / "run.1").exists()
+
+
+def test_a_run_that_begins_anew_keeps_others_out_too(data, tmp_path, monkeypatch):
+    run, out, refused = settings(data, epochs=1), tmp_path / "run", []
+    train.train(run, data, out, quiet=True)
+
+    def beside(*_):
+        with pytest.raises(RunError, match="another process trains here"), folder.held(out):
+            pass
+        refused.append(out)
+
+    monkeypatch.setattr(train, "finish", beside)
+    train.train(run, data, out, resume="never", quiet=True)
+    assert refused == [out]
+    assert not (tmp_path / "run.1" / folder.LOCK).exists()
 
 
 def test_a_full_folder_that_is_no_run_is_left_alone(data, tmp_path):
@@ -254,6 +289,17 @@ def test_a_temperature_beyond_all_numbers_is_still_a_figure(data, tmp_path):
     loop = loop_of(settings(data), data, tmp_path / "run")
     torch.nn.init.constant_(loop.stage.objective.log_scale, -1000.0)
     assert 1e300 < loop.stage.figures()["temperature"] < float("inf")
+
+
+def test_a_temperature_that_reached_its_bound_can_rise_again(data, tmp_path):
+    loop = loop_of(settings(data), data, tmp_path / "run")
+    objective = loop.stage.objective
+    torch.nn.init.constant_(objective.log_scale, 6.0)
+    loop.step(loop.stage.steps[0], 0)
+    assert loop.stage.figures()["temperature"] == pytest.approx(0.01, rel=1e-5)
+    for step in range(1, 6):  # untrained vectors are told apart badly, which a higher temperature makes cheaper
+        loop.step(loop.stage.steps[step], step)
+    assert loop.stage.figures()["temperature"] > 0.01001
 
 
 def test_weights_that_give_no_vectors_are_told_at_the_next_validation(data, tmp_path):

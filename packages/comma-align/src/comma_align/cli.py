@@ -110,12 +110,17 @@ def report(rows: "list[Row]", out: Path, settings: "Run", *, as_json: bool) -> N
     import json
 
     from comma_align.recall import as_json as plain
+    from comma_align.start import seen_by
     from comma_align.table import recall_table
 
+    sure = not settings.start or seen_by(Path(settings.start)) is not None
     if as_json:
         print(json.dumps(plain(rows)))
     elif rows:
-        recall_table(rows, fold=(settings.test_fold + 1) % 5)
+        recall_table(rows, fold=(settings.test_fold + 1) % 5, sure=sure)
+    if not sure:
+        told = "does not say what it was trained on: it may have seen what this run holds out"
+        print(f"note: {settings.start} {told}", file=sys.stderr)
     left = "predictor" if settings.stages[-1] == "supervised" else "model"
     print(
         f"\n{out}/{left} is the model, {out}/result.png a picture, {out}/metrics.jsonl every step.\n"

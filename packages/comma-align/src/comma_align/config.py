@@ -87,8 +87,8 @@ class Objective(Section):
     pairs: tuple[str, ...] = ("all",)
     """Pairs to align, such as `structure-text`; or `all`, `star:structure` (it with each other modality) or
     `chain:structure-text-image` (each with the next)."""
-    temperature: Positive = 0.1
-    """What similarities are divided by, at the start."""
+    temperature: Annotated[float, Field(ge=0.01)] = 0.1
+    """What similarities are divided by, at the start; 0.01 or above, as CLIP has it."""
     learn_temperature: bool = True
     """Whether training changes it; it stays at 0.01 or above."""
     margin: Positive = 0.2

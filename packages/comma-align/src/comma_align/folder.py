@@ -1,7 +1,7 @@
 """What a run leaves: one folder.
 
 config.toml     the complete config
-manifest.json   data, split, groups seen, versions, commit, time
+manifest.json   data, split, groups seen, versions, commit, time, the checkpoint of another run that it began with
 metrics.jsonl   one JSON object a line: training steps, and recall on the validation fold
 checkpoints/    the last two of each stage
 best/           of each stage that can end early, the best
@@ -13,26 +13,30 @@ result.png      a picture of the result
 import json
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from comma_data.configfile import dump_toml, load
-from comma_data.storage import PART, complete_file
-from comma_encoders.errors import EncoderError
-from comma_encoders.folder import read_manifest
+from comma_data.errors import StorageError
+from comma_data.storage import PART, complete_file, ensure_folder, only_writer
 from comma_encoders.model import AlignedModel
 
 from comma_align import __version__
 from comma_align.config import Run
 from comma_align.errors import RunError
 from comma_align.source import Source
-from comma_align.start import model_of
+from comma_align.start import seen_by
 
 CONFIG, MANIFEST, METRICS, PICTURE = "config.toml", "manifest.json", "metrics.jsonl", "result.png"
 MODEL, PREDICTOR = "model", "predictor"
+BEGAN = "began_with"
+"""Key of the manifest."""
+LOCK = ".lock"
+"""Held by the process that trains here."""
 
 
 def commit_hash() -> str | None:
@@ -79,10 +83,7 @@ def seen(run: Run, source: Source) -> list[str] | None:
     """
     if not run.start:
         return source.groups_seen
-    try:
-        before = read_manifest(model_of(Path(run.start))).get("groups_seen")
-    except EncoderError as error:
-        raise RunError(f"start: {error}") from error
+    before = seen_by(Path(run.start))
     return None if before is None else sorted({*source.groups_seen, *before})
 
 
@@ -102,29 +103,52 @@ def write_text(path: Path, content: str) -> None:
         file.write(content.encode())
 
 
+@contextmanager
+def held(out: Path) -> Iterator[None]:
+    """Keep other runs out of the folder, which is made where it is missing.
+
+    Raises:
+        RunError: one trains there already, or the folder holds other things than a run.
+    """
+    if not (out / CONFIG).exists():
+        check_free(out)
+    ensure_folder(out)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(only_writer(out / LOCK))
+        except StorageError as error:
+            raise RunError(f"{out}: another process trains here; wait for it, or give another --out") from error
+        yield
+
+
 def open_run(out: Path, run: Run, resume: str, facts: Mapping[str, Any]) -> None:
     """Make the run's folder ready: new, or with an equal config and equal data the one to go on with.
 
     Args:
         out: the folder.
         run: the config.
-        resume: `auto` goes on with a run of equal config; `never` moves an old run aside.
+        resume: `auto` goes on with a run of equal config; `never` moves an old run aside; else the checkpoint that a
+            run begins with, or began with.
         facts: what `about` says; a new run's manifest until it is finished.
 
     Raises:
-        RunError: there is a run of another config or on other data; the message names the first difference.
+        RunError: there is a run of another config, on other data, or one that began otherwise; the message names the
+            first difference.
     """
+    begin = {} if resume in {"auto", "never"} else {BEGAN: str(Path(resume).resolve())}
     if (out / CONFIG).exists() and resume == "never":
-        out.rename(_aside(out))
+        _move_aside(out)
     if (out / CONFIG).exists():
         _same(load(Run, out / CONFIG), run, out)
         _same_data(out, facts)
+        _same_beginning(out, begin)
         return
     check_free(out)
     out.mkdir(parents=True, exist_ok=True)
     for part in out.iterdir():
-        part.unlink()  # what a kill left of these two
-    write_json(out / MANIFEST, facts)
+        if part.name != LOCK:
+            part.unlink()  # what a kill left of these two
+    write_json(out / MANIFEST, {**facts, **begin})
     # last: a folder with a config is a run
     write_text(out / CONFIG, dump_toml(run))
 
@@ -136,12 +160,32 @@ def check_free(out: Path) -> None:
         RunError: it does.
     """
     begun = [f"{name}.*{PART}" for name in (MANIFEST, CONFIG)]
-    if out.exists() and not all(any(path.match(like) for like in (MANIFEST, *begun)) for path in out.iterdir()):
+    if out.exists() and not all(any(path.match(like) for like in (LOCK, MANIFEST, *begun)) for path in out.iterdir()):
         raise RunError(f"{out} holds other things than a run; give another --out")
 
 
+def began(out: Path) -> dict[str, str]:
+    """The checkpoint of another run that a run began with, as its manifest has it; nothing for any other run."""
+    there = _manifest(out)
+    return {BEGAN: there[BEGAN]} if BEGAN in there else {}
+
+
+def _manifest(out: Path) -> dict[str, Any]:
+    there: dict[str, Any] = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+    return there
+
+
+def _same_beginning(out: Path, begin: Mapping[str, str]) -> None:
+    """Go on where the command is the same; a checkpoint that would be passed over is refused."""
+    if begin and begin != began(out) and any(out.glob("checkpoints/*/step-*")):
+        raise RunError(
+            f"{out} holds a run that did not begin with {begin[BEGAN]}. Leave --resume out to go on with it, or give "
+            "another --out to begin with that checkpoint"
+        )
+
+
 def _same_data(out: Path, facts: Mapping[str, Any]) -> None:
-    there = json.loads((out / MANIFEST).read_text(encoding="utf-8"))["data"]["data_hash"]
+    there = _manifest(out)["data"]["data_hash"]
     if there != facts["data"]["data_hash"]:
         raise RunError(
             f"{out} holds a run on other data: the data set had hash {there[:16]}, now it has "
@@ -149,12 +193,15 @@ def _same_data(out: Path, facts: Mapping[str, Any]) -> None:
         )
 
 
-def _aside(out: Path) -> Path:
-    """The first free name `RUN.1`, `RUN.2`, ..."""
+def _move_aside(out: Path) -> None:
+    """Give the run the first free name `RUN.1`, `RUN.2`, ...; the lock stays, as it is held for what comes next."""
     number = 1
     while (free := out.with_name(f"{out.name}.{number}")).exists():
         number += 1
-    return free
+    out.rename(free)
+    out.mkdir()
+    if (free / LOCK).exists():
+        (free / LOCK).rename(out / LOCK)
 
 
 def _same(there: Run, wanted: Run, out: Path) -> None:

@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from multiprocessing import RawValue
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from comma_align.errors import DivergedError, EmptyError, Interrupted
 from comma_align.gather import any_process
 from comma_align.precision import Scaling
 from comma_align.progress import Advance, bar, tell
-from comma_align.signals import asked_to_stop
+from comma_align.signals import asked_to_stop, stay
 from comma_align.stage import Stage, Terms
 from comma_align.steps import Part
 
@@ -91,7 +94,7 @@ class Loop:
         Args:
             stage: what is trained.
             place: where.
-            begin: a checkpoint to begin with where the stage has none of its own.
+            begin: a checkpoint of another run to begin with where the stage has none of its own.
         """
         self.stage, self.place, run = stage, place, place.run
         self.average = Average(stage.modules, run.optimizer.ema)
@@ -101,7 +104,10 @@ class Loop:
         self.kept = self.average.kept
         self.state = checkpoint.newest(self.saved, self.kept, stage.optimizer)
         if begin is not None and not checkpoint.checkpoints(self.saved):
-            self.state = checkpoint.load(begin, self.kept, stage.optimizer)
+            other = checkpoint.load(begin, self.kept, stage.optimizer)
+            # its best weights are not here, so that they cannot be what this run has to beat
+            self.state = replace(other, best=None, tie=0.0, stale=0)
+            self._say_if_ended(begin)
         self.scaling = Scaling(half=run.precision == "fp16", scale=self.state.loss_scale, good=self.state.good)
         self.note = ""
         self._told = False
@@ -111,6 +117,13 @@ class Loop:
         """Whether nothing is left to do."""
         run = self.place.run
         return self.state.step >= len(self.stage.steps) or 0 < run.patience <= self.state.stale
+
+    def _say_if_ended(self, begin: Path) -> None:
+        if self.ended and not self.place.quiet:
+            tell(
+                f"{self.stage.name}: nothing is left to do: {begin} is at step {self.state.step} of "
+                f"{len(self.stage.steps)}; raise the epochs to go on from it"
+            )
 
     def run(self) -> State:
         """The steps that are left.
@@ -124,8 +137,9 @@ class Loop:
             folder.cut_metrics(self.place.out, self.stage.name, self.state.step)
         if not self.ended:
             total = len(self.stage.steps)
-            with asked_to_stop() as asked, bar(total, self.state.step, quiet=self.place.quiet) as advance:
-                self._steps(asked, advance)
+            watched = bar(total, self.state.step, quiet=self.place.quiet)
+            with asked_to_stop() as asked, watched as advance, self._left() as loader:
+                self._steps(loader, asked, advance)
         self.average.settle()
         self.place.accelerator.wait_for_everyone()  # the first process may still be writing its best
         best = checkpoint.checkpoints(self.bests)
@@ -134,15 +148,23 @@ class Loop:
             self.average.settle()
         return self.state
 
-    def _steps(self, asked: Any, advance: Advance) -> None:
+    @contextmanager
+    def _left(self) -> Iterator[DataLoader[list[Part]]]:
+        """What the steps that are left work on."""
+        over = RawValue("b", 0)
+        try:
+            yield DataLoader(
+                self.stage.steps,
+                batch_size=None,
+                sampler=range(self.state.step, len(self.stage.steps)),
+                num_workers=self.place.workers,
+                worker_init_fn=partial(stay, over),
+            )
+        finally:
+            over.value = 1
+
+    def _steps(self, loader: DataLoader[list[Part]], asked: Any, advance: Advance) -> None:
         total, before, clock, bad, idle = len(self.stage.steps), self.state.seconds, Clock(), 0, 0
-        loader = DataLoader(
-            self.stage.steps,
-            batch_size=None,
-            sampler=range(self.state.step, total),
-            num_workers=self.place.workers,
-            persistent_workers=self.place.workers > 0,
-        )
         device = self.place.accelerator.device
         for step, parts in enumerate(clock.batches(loader), start=self.state.step):
             taken = self.step([part.to(device) for part in parts], step)

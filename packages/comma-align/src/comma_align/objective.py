@@ -102,8 +102,14 @@ class Alignment(nn.Module):
 
     @property
     def scale(self) -> Float[Tensor, ""]:
-        """The inverse temperature, at most 100."""
-        return self.log_scale.exp().clamp(max=MAX_SCALE)
+        """The inverse temperature, at most 100; the gradient goes through the bound, so that it leads back from it."""
+        wanted = self.log_scale.exp()
+        return wanted - (wanted.detach() - MAX_SCALE).clamp(min=0)
+
+    @torch.no_grad()
+    def bound(self) -> None:
+        """Put a temperature that a step took beyond the bound back to it, or it would rise again too late."""
+        self.log_scale.clamp_(max=math.log(MAX_SCALE))
 
     def forward(
         self,

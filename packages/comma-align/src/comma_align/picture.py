@@ -33,7 +33,8 @@ def _losses(axes: Axes, metrics: Path) -> None:
         points = [(entry["step"], entry["terms"][name]) for entry in of]
         axes.plot(*zip(*points, strict=True), label=f"{stage}: {name}", linewidth=1)
     axes.set(xlabel="step of the stage", ylabel="loss", title="Training loss by term")
-    axes.legend(fontsize=8)
+    if training:
+        axes.legend(fontsize=8)
 
 
 def _recalls(axes: Axes, rows: Sequence[Row]) -> None:

@@ -2,29 +2,53 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ctypes import c_byte
 from types import FrameType
 
 ASKING = ("SIGTERM", "SIGINT", "SIGUSR1")
 """What a scheduler or a user sends; SLURM sends SIGUSR1 ahead of time where `--signal` says so."""
+ONE_WISH = 2.0
+"""Seconds within which signals say the same: torchrun passes on to its processes what they were sent as well."""
+
+
+def _numbers() -> list[int]:
+    return [getattr(signal, name) for name in ASKING if hasattr(signal, name)]
 
 
 @contextmanager
 def asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """A function that says whether such a signal came; a second one ends the process at once."""
-    asked = False
+    """A function that says whether such a signal came; one that comes more than 2 s later ends the process at once."""
+    first: float | None = None
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
+        nonlocal first
+        now = time.monotonic()
+        if first is None:
+            first = now
+        elif now - first > ONE_WISH:
             os._exit(128 + number)
-        asked = True
 
-    numbers = [getattr(signal, name) for name in ASKING if hasattr(signal, name)]
-    old = {number: signal.signal(number, on_signal) for number in numbers}
+    old = {number: signal.signal(number, on_signal) for number in _numbers()}
     try:
-        yield lambda: asked
+        yield lambda: first is not None
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
+
+
+def stay(over: c_byte, _worker: int) -> None:
+    """Make a worker process go on when the whole group is asked to stop, so that the step can end.
+
+    Where a worker dies, torch raises an error wherever the main process is. Once that has set `over`, a signal ends the
+    worker, as it has to where it does not end by itself.
+    """
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if over.value:
+            os._exit(0)
+
+    for number in _numbers():
+        signal.signal(number, on_signal)

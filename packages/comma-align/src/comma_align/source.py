@@ -1,6 +1,6 @@
 """A data folder as a training run sees it: parts, leaks taken out, one value a modality drawn for each visit."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ class Source:
     train: Sequence[Sample]
     validation: Sequence[Sample]
     removed: Removed
+    held_out: Collection[str] = ()
+    """Groups, by default formulas, of the validation and the test fold, whether or not the run can use them."""
 
     @property
     def groups_seen(self) -> list[str]:
@@ -84,6 +86,7 @@ def open_source(data: Path, run: Run) -> Source:
         train=train,
         validation=[sample for sample in validation if useful(sample)],
         removed=sum((removed for _, removed in cleaned), Removed()),
+        held_out=frozenset(row.group or row.formula for row, p in zip(shards.rows, part, strict=True) if p != "train"),
     )
 
 

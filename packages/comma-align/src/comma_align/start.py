@@ -1,7 +1,9 @@
 """The first weights of a run from a model that is there."""
 
+from collections.abc import Collection
 from pathlib import Path
 
+from comma_data.split import group_hash
 from comma_encoders import folder, locate
 from comma_encoders.errors import EncoderError
 from comma_encoders.modality import get
@@ -19,6 +21,39 @@ def model_of(path: Path) -> Path:
         return locate.SHIPPED / path
     inner = (path / "model", path / "predictor" / "model")
     return next((place for place in inner if (place / "config.json").is_file()), path)
+
+
+def seen_by(path: Path) -> frozenset[str] | None:
+    """Hashes of the groups that a model saw in its training; None where it does not say.
+
+    Raises:
+        RunError: there is no such model.
+    """
+    try:
+        told = folder.read_manifest(model_of(path)).get("groups_seen")
+    except EncoderError as error:
+        raise RunError(f"start: {error}") from error
+    return None if told is None else frozenset(told)
+
+
+def refuse_seen(path: Path, held_out: Collection[str]) -> None:
+    """Refuse a first model that saw what a run is validated or tested on.
+
+    Args:
+        path: the model.
+        held_out: groups, by default formulas, of the validation and the test fold.
+
+    Raises:
+        RunError: it did, with some of them; or there is no such model.
+    """
+    seen = seen_by(path) or frozenset()
+    leaked = sorted(group for group in set(held_out) if group_hash(group) in seen)
+    if leaked:
+        raise RunError(
+            f"start: {path} has seen {len(leaked)} of the {len(set(held_out))} groups that this run holds out for "
+            f"validation and test ({', '.join(leaked[:5])}{', ...' if len(leaked) > 5 else ''}). Remedy: give the "
+            "test_fold that it was trained with, or start from a model that has not seen them"
+        )
 
 
 def start_from(model: AlignedModel, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +22,7 @@ from comma_align.stage import Stage, seeded
 from comma_align.stages.align import Align
 from comma_align.stages.pretrain import Pretrain
 from comma_align.stages.supervised import Supervised
-from comma_align.start import start_from
+from comma_align.start import refuse_seen, start_from
 
 STAGES: Mapping[str, Callable[[Run, Source, AlignedModel, Accelerator], Stage]] = MappingProxyType(
     {"pretrain": Pretrain, "align": Align, "supervised": Supervised}
@@ -68,12 +69,18 @@ def train(  # noqa: PLR0913  three names and three options
         comma_align.errors.AlignError: see its kinds.
         comma_data.errors.DataError: the data folder is missing or damaged.
     """
-    job = prepare(run, data, out, resume)
-    place = Place(
-        run=run, out=out, accelerator=job.accelerator, workers=workers,
-        quiet=quiet or not job.accelerator.is_main_process,
-    )  # fmt: skip
     begin = Path(resume) if resume not in {"auto", "never"} else None
+    with ExitStack() as held:
+        job = prepare(run, data, out, resume, held)
+        place = Place(
+            run=run, out=out, accelerator=job.accelerator, workers=workers,
+            quiet=quiet or not job.accelerator.is_main_process,
+        )  # fmt: skip
+        return _train(job, place, begin)
+
+
+def _train(job: Job, place: Place, begin: Path | None) -> list[Row]:
+    run = job.run
     seconds, steps = 0.0, 0
     for name in run.stages:
         stage = job.stage(name)
@@ -88,11 +95,26 @@ def train(  # noqa: PLR0913  three names and three options
     return rows
 
 
-def prepare(run: Run, data: Path, out: Path, resume: str = "auto") -> Job:
-    """Data, folder, model: everything but the weights of a checkpoint."""
+def prepare(run: Run, data: Path, out: Path, resume: str = "auto", held: ExitStack | None = None) -> Job:
+    """Data, folder, model: everything but the weights of a checkpoint.
+
+    Args:
+        run: the config.
+        data: as of `train`, like `out` and `resume`.
+        out: the run's folder.
+        resume: how to go on.
+        held: by which the folder is kept from other runs until it is closed; None keeps no one out.
+
+    Raises:
+        RunError: the model to start from has seen what is held out, or the folder cannot be used.
+    """
     accelerator = _accelerator(run, out)
     source = open_source(data, run)
+    if run.start:
+        refuse_seen(Path(run.start), source.held_out)
     if accelerator.is_main_process:
+        if held is not None:
+            held.enter_context(folder.held(out))
         folder.open_run(out, run, resume, folder.about(run, source, data))
     accelerator.wait_for_everyone()
     if run.trackers:  # some write into the run's folder, which has to be there
@@ -142,7 +164,7 @@ def finish(job: Job, stage: Stage, rows: list[Row], trained: Mapping[str, Any]) 
     _put(job.out / stage.leaves, lambda path: stage.save(path, about))
     facts = {**trained, "parameters": folder.parameters(job.model)}
     validated = {"validation": as_json(rows)} if rows else {"validation": stage.validate().figures["validation"]}
-    folder.write_json(job.out / folder.MANIFEST, {**about, "trained": facts, **validated})
+    folder.write_json(job.out / folder.MANIFEST, {**about, **folder.began(job.out), "trained": facts, **validated})
     draw(job.out, rows)
 
 

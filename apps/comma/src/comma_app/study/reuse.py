@@ -75,7 +75,7 @@ def _copy_run(run: Path, target: Path) -> None:
     part = target.with_name(f"{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     ensure_folder(part.parent)
-    shutil.copytree(run, part, ignore=shutil.ignore_patterns("checkpoints", "best"))
+    shutil.copytree(run, part, ignore=shutil.ignore_patterns("checkpoints", "best", run_files.LOCK))
     part.rename(target)
 
 

@@ -48,6 +48,7 @@ class Align:
         self.common = [*self.objective.parameters(), *(model.imputer.parameters() if model.imputer else ())]
         others = [*model.heads.parameters(), *self.common]
         self.optimizer: torch.optim.Optimizer = schedule.adamw(model.encoders.parameters(), others, run.optimizer)
+        self.optimizer.register_step_post_hook(lambda *_: self.objective.bound())
         self.modules = nn.ModuleDict({"model": model, "objective": self.objective})
         useful = usable(run)
         self.steps = Steps(
