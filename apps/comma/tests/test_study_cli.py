@@ -56,6 +56,17 @@ def test_options_may_come_first():
     assert "Print the pieces" in invoke("--dry-run", "--help").stdout.replace("\n", " ")
 
 
+def test_a_dry_run_leaves_no_data_set_behind(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("comma_data.build.build", lambda *_, out, **__: out.mkdir())
+    monkeypatch.setattr("comma_app.study.drive.plan", lambda job: seen.append(job.data) or [])
+    invoke("demo", "--dry-run")
+    assert [path.name for path in seen] == ["textbook"]
+    assert not seen[0].exists()
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_command_of_a_result_leaves_out_where_things_lie():
     assert typed("demo", ["folds=[0, 1]"]) == "comma study demo --set 'folds=[0, 1]'"
 

@@ -224,6 +224,16 @@ def test_clip_punishes_what_shares_a_formula_and_infonce_does_not():
     assert value(loud) == pytest.approx(math.log(2), rel=1e-3)
 
 
+def test_clip_does_not_punish_other_visits_of_the_same_sample():
+    visited = torch.tensor([0, 0, 1, 1, 2, 2])
+    same = {m: Embedded(z=vectors(3).float()[visited], rows=torch.arange(6)) for m in MODALITIES}
+    clip = objective("clip", "structure-text", temperature=0.01)
+    assert value(clip(same, {**groups(6, 1), "sample": visited}).total) < 1e-6
+    once = {**groups(6), "sample": torch.tensor([7, 3, 9, 1, 0, 5])}  # each sample once: as without codes
+    found = embedded(6)
+    assert value(clip(found, once).total) == value(clip(found, groups(6)).total)
+
+
 def test_equal_codes_are_all_pairs_of_equal_code():
     rng = np.random.default_rng(0)
     a, b = (torch.from_numpy(rng.integers(6, size=n)) for n in (20, 15))

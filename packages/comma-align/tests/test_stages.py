@@ -1,27 +1,33 @@
 """What the settings of a run do: each is switched on and seen to work."""
 
 import json
+import re
+import shutil
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from comma_align import predictor, train
+from comma_align import cli, predictor, train
 from comma_align.average import Average
 from comma_align.checkpoint import checkpoints
-from comma_align.cli import report
 from comma_align.dry import _listed, dry_run, sources, tried
 from comma_align.errors import AlignError, EmptyError, RunError
 from comma_align.folder import seen
 from comma_align.loop import Loop, Place
+from comma_align.objective import Loss
 from comma_align.precision import Scaling
+from comma_align.recall import as_json
 from comma_align.source import drawn, open_source
 from comma_align.stage import Score
+from comma_data.configfile import dump_toml
 from comma_data.sample import Sample
 from comma_data.shards import ShardSet
 from comma_data.split import group_hash, in_label_order
+from comma_data.writer import Description, write
 from comma_encoders import folder as model_folder
 from comma_encoders import locate
 from comma_encoders.errors import MissingDependencyError
@@ -79,6 +85,23 @@ def test_a_batch_in_parts_has_the_gradients_of_the_whole(data, tmp_path, kind):
     size = max(float(gradient.abs().max()) for gradient in expected.values())
     for name, gradient in expected.items():
         torch.testing.assert_close(got[name], gradient, rtol=1e-4, atol=1e-5 * size)
+
+
+def test_batch_normalisation_is_refused_where_a_batch_is_cut(data, tmp_path):
+    changes = {
+        "stages": ("supervised",), "modalities": ("composition", "image"), "augmentation": {},
+        "supervised": {"target": "length", "epochs": 1},
+        "encoders": {"image": {"backbone": "resnet10t", "pixels": 64}, "composition": {"width": 16}},
+    }  # fmt: skip
+    with pytest.raises(RunError, match=r"encoders\.image has batch norm.* with edge_budget = 9 .* Remedy: a backbone"):
+        train.prepare(settings(data, edge_budget=9, **changes), data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    whole = settings(data, **changes)
+    model = train.prepare(whole, data, tmp_path / "run").model
+    with pytest.raises(RunError, match="with 2 processes"):
+        train.refuse_batch_norm(model, whole, 2)
+    without = settings(data, edge_budget=9)
+    train.refuse_batch_norm(train.make_model(without), without, 2)
 
 
 def test_dropout_leaves_out_the_same_in_both_passes(data, tmp_path):
@@ -219,6 +242,21 @@ def test_what_has_a_modality_is_visited_more_often_and_each_time_anew(data, tmp_
     first, second = (drawn(sample, run, 0, turn).sample.fields["structure"][0]["positions"] for turn in (0, 1))
     assert (first != second).any()
     assert (first == drawn(sample, run, 0).sample.fields["structure"][0]["positions"]).all()
+
+
+def test_visits_of_one_sample_have_its_code(data, tmp_path):
+    run = settings(data, visits={"structure": 3}, objective={"kind": "clip"}, edge_budget=60)
+    stage = loop_of(run, data, tmp_path / "run").stage
+    parts, ids = stage.steps[0], stage.steps.ids(0)
+    found = []
+    stage.objective.forward = lambda _embedded, groups, _reliability: (
+        found.append(groups) or Loss(total=torch.zeros(()), terms={})
+    )
+    stage.backward(parts, 0, lambda x: x)
+    codes = found[0]["sample"].tolist()
+    assert len(parts) > 1
+    assert len(set(ids)) < len(ids)
+    assert [codes.index(code) for code in codes] == [ids.index(name) for name in ids]
 
 
 @pytest.mark.parametrize("by", ["elements", "composition"])
@@ -366,7 +404,7 @@ def test_a_first_model_that_does_not_say_what_it_saw_makes_it_unknown(data, tmp_
     model_folder.save(train.make_model(settings(data)), tmp_path / "silent")
     train.train(run, data, tmp_path / "run", quiet=True)
     assert model_folder.read_manifest(tmp_path / "run" / "model")["groups_seen"] is None
-    report(train.train(run, data, tmp_path / "run", quiet=True), tmp_path / "run", run, as_json=False)
+    cli.report(train.train(run, data, tmp_path / "run", quiet=True), tmp_path / "run", run, as_json=False)
     said = capsys.readouterr()
     assert "materials that this run did not train on" in said.out
     assert f"{run.start} does not say what it was trained on" in said.err
@@ -387,6 +425,7 @@ def test_a_checkpoint_that_would_be_passed_over_is_refused(data, tmp_path):
     first, last = checkpoints(tmp_path / "whole" / "checkpoints" / "align")
     with pytest.raises(RunError, match=r"did not begin with .*step-.* Leave --resume out .* or give another --out"):
         train.train(run, data, tmp_path / "whole", resume=str(first), quiet=True)
+    train.prepare(run, data, tmp_path / "branch")  # and is ended before its first step
     for resume in (str(first), str(first), "auto"):  # the same command goes on
         train.train(run, data, tmp_path / "branch", resume=resume, quiet=True)
         assert json.loads((tmp_path / "branch" / "manifest.json").read_text())["began_with"] == str(first)
@@ -426,6 +465,34 @@ def supervised(data, **changes):
         encoders={"structure": {"width": 16, "layers": 1}, "composition": {"width": 16}},
         optimizer={"encoder_lr": 5e-3, "head_lr": 5e-3}, **changes,
     )  # fmt: skip
+
+
+def test_a_run_that_aligns_and_then_learns_a_property_leaves_both(data, tmp_path, capsys):
+    asked = {"target": "length", "epochs": 2}
+    run = settings(data, epochs=2, stages=("align", "supervised"), supervised=asked)
+    aligned = train.train(settings(data, epochs=2), data, tmp_path / "aligned", quiet=True)
+    rows = train.train(run, data, tmp_path / "both", quiet=True)
+    assert as_json(rows) == as_json(aligned)
+    weights = "model/model.safetensors"
+    assert (tmp_path / "both" / weights).read_bytes() == (tmp_path / "aligned" / weights).read_bytes()
+    told = json.loads((tmp_path / "both" / "manifest.json").read_text())
+    assert set(told["validation"]) == {"MAE", "RMSE"}
+    tuned = predictor.load(tmp_path / "both" / "predictor").model.state_dict()
+    before = model_folder.load(tmp_path / "both" / "model").state_dict()
+    assert any(not torch.equal(before[key], tuned[key]) for key in before)
+    cli.report(rows, tmp_path / "both", run, as_json=False)
+    said = capsys.readouterr().err
+    assert f"{tmp_path}/both/model is the model, {tmp_path}/both/predictor tells length" in said
+    assert f"comma eval synthesis {tmp_path}/both" in said
+
+
+def test_a_kill_after_the_alignment_changes_neither_model_nor_predictor(data, tmp_path):
+    run = settings(data, stages=("align", "supervised"), epochs=1, supervised={"target": "length", "epochs": 1})
+    train.train(run, data, tmp_path / "whole", quiet=True)
+    loop_of(run, data, tmp_path / "cut").run()
+    train.train(run, data, tmp_path / "cut", quiet=True)
+    for weights in ("model/model.safetensors", "predictor/model/model.safetensors", "predictor/head.safetensors"):
+        assert (tmp_path / "cut" / weights).read_bytes() == (tmp_path / "whole" / weights).read_bytes()
 
 
 @pytest.mark.parametrize(("kind", "target"), [("regression", "length"), ("two-part", "gap"), ("classes", "kind")])
@@ -501,9 +568,17 @@ def test_a_budget_of_labels_is_nested_and_keeps_whole_the_order_of_everybody(dat
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"target": "hardness"}, "there are gap, kind, length"), ({"target": "kind"}, "give supervised.kind='classes'")],
+    [
+        ({"target": "hardness"}, "there are gap, kind, length"),
+        ({"target": "kind"}, "give supervised.kind='classes'"),
+        ({"target": "shift", "kind": "two-part"}, r"'shift' is as low as -1; .* give supervised.kind='regression'"),
+    ],
 )
 def test_targets_that_cannot_be_learnt_are_refused(data, tmp_path, changes, message):
+    samples = [replace(s, targets={**s.targets, "shift": float(i % 3 - 1)}) for i, s in enumerate(ShardSet(data))]
+    if changes["target"] == "shift":
+        data = tmp_path / "shifted"
+        write(samples, data, Description(name="shifted", build={}, inputs={}, counts={}, joined={}))
     with pytest.raises(AlignError, match=message):
         train.train(supervised(data, supervised=changes), data, tmp_path / "run", quiet=True)
 
@@ -603,6 +678,19 @@ def test_a_dry_run_says_what_would_be_done_and_leaves_nothing(data, tmp_path):
     assert "s a step" in said
     assert "MiB" in said
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_a_dry_run_leaves_no_data_set_behind_either(data, tmp_path, monkeypatch, capsys, rank):
+    monkeypatch.setattr("comma_data.build.build", lambda *_, out, **__: shutil.copytree(data, out))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("comma_align.prepare.first", lambda: rank == "0")
+    Path("run.toml").write_text(dump_toml(settings("data/textbook", epochs=1)))
+    cli.run("run.toml", dry_run=True)
+    said = capsys.readouterr()
+    assert re.search(r"/textbook: \d+ training samples", said.out)
+    assert "building the set 'textbook' that comes with comma-data aside" in said.err
+    assert [path.name for path in tmp_path.iterdir()] == ["run.toml"]
 
 
 def test_a_try_gives_the_figures_of_each_stage(data):

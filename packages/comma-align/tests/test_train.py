@@ -1,26 +1,33 @@
 """A run from its config to its folder: learning, resuming, refusing."""
 
+import errno
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from comma_align import checkpoint, folder, train
+from comma_align import checkpoint, folder, train, values
 from comma_align.dry import dry_run
 from comma_align.errors import DivergedError, EmptyError, RunError
 from comma_align.loop import Loop, Place
 from comma_align.source import drawn, open_source
-from comma_data.errors import DataError
+from comma_data.errors import DataError, StorageError
 from comma_data.protocol import with_view
 from comma_data.shards import ShardSet
+from comma_data.split import Split
 from comma_data.writer import Description, write
 from comma_encoders import folder as model_folder
+from comma_encoders.errors import InputError
 from tiny_run import settings
 
 
@@ -151,6 +158,24 @@ def test_a_full_folder_that_is_no_run_is_left_alone(data, tmp_path):
         train.train(settings(data), data, tmp_path, quiet=True)
 
 
+@pytest.mark.parametrize("place", ["thesis.tex", "thesis.tex/run"])
+def test_a_place_where_no_folder_can_be_is_named(data, tmp_path, place):
+    (tmp_path / "thesis.tex").write_text("precious")
+    for begun in (dry_run, train.train):
+        with pytest.raises(StorageError, match=r"thesis\.tex is no folder that can be written; give another --out"):
+            begun(settings(data), data, tmp_path / place)
+
+
+def test_the_folder_that_one_is_in_can_be_begun_anew(data, tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    monkeypatch.chdir(tmp_path / "run")
+    for _ in range(2):
+        train.train(settings(data, epochs=1), data, Path(), resume="never", quiet=True)
+        monkeypatch.chdir(tmp_path / "run")
+    assert (tmp_path / "run" / "model").is_dir()
+    assert (tmp_path / "run.1" / "model").is_dir()
+
+
 @pytest.mark.parametrize("resume", ["auto", "never"])
 def test_a_kill_while_the_folder_is_made_leaves_one_that_can_be_begun(data, tmp_path, monkeypatch, resume):
     run, out = settings(data, epochs=1), tmp_path / "run"
@@ -260,6 +285,76 @@ def test_a_damaged_checkpoint_is_named(data, tmp_path):
         train.train(run, data, out, quiet=True)
 
 
+@contextmanager
+def files_of_at_most(size):
+    """Writes beyond fail as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_is_full_at_a_checkpoint_is_told_and_the_run_goes_on_when_there_is_room(data, tmp_path):
+    run, out = settings(data, epochs=4, checkpoint_every=2), tmp_path / "run"
+    loop = loop_of(run, data, out)
+    with (
+        files_of_at_most(20_000),
+        pytest.raises(StorageError, match=r"step-\d+: cannot .*; [\d,]+ bytes are needed") as e,
+    ):
+        loop.run()
+    assert e.value.exit_code == 5
+    assert not list((out / "checkpoints").rglob("*"))[1:]
+    train.train(run, data, out, quiet=True)
+    assert losses(out) == losses_of(run, data, tmp_path / "whole")
+
+
+def losses_of(run, data, out):
+    train.train(run, data, out, quiet=True)
+    return losses(out)
+
+
+@pytest.mark.parametrize("write", range(1, 10))
+def test_whatever_write_of_a_checkpoint_fails_the_one_before_is_still_there(tmp_path, monkeypatch, write):
+    layer, folder = torch.nn.Linear(4, 4), tmp_path / "saved"
+    optimizer = torch.optim.AdamW(layer.parameters())
+    before = checkpoint.save(folder, checkpoint.State(step=1, seconds=0.0), layer, optimizer)
+    calls = []
+
+    def failing(real):
+        def call(*arguments, **named):
+            calls.append(real)
+            if len(calls) == write:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return real(*arguments, **named)
+
+        return call
+
+    for owner, name in ((os, "fsync"), (checkpoint, "save_file"), (Path, "write_text"), (Path, "rename")):
+        monkeypatch.setattr(owner, name, failing(getattr(owner, name)))
+    with pytest.raises(StorageError, match="bytes are needed"):
+        checkpoint.save(folder, checkpoint.State(step=2, seconds=0.0), layer, optimizer)
+    monkeypatch.undo()
+    assert before.exists()
+    assert checkpoint.load(checkpoint.checkpoints(folder)[-1], layer, optimizer).step in {1, 2}
+    assert not list(folder.glob(".tmp-*"))
+
+
+def test_a_disk_without_room_is_told_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("comma_data.storage.shutil.disk_usage", lambda _: SimpleNamespace(free=10))
+    layer = torch.nn.Linear(4, 4)
+    with pytest.raises(StorageError, match="step-00000001: no room: 80 bytes are needed, 10 are free"):
+        checkpoint.save(tmp_path, checkpoint.State(step=1, seconds=0.0), layer, torch.optim.AdamW(layer.parameters()))
+    assert not list(tmp_path.iterdir())
+
+
+def test_metrics_that_cannot_be_written_are_told(tmp_path):
+    (tmp_path / folder.METRICS).symlink_to("/dev/full")
+    with pytest.raises(StorageError, match=r"metrics\.jsonl: cannot .* bytes are needed"):
+        folder.log(tmp_path, {"loss": 1.0})
+
+
 def loop_of(run, data, out):
     job = train.prepare(run, data, out)
     return Loop(job.stage("align"), Place(run=run, out=out, accelerator=job.accelerator, quiet=True))
@@ -308,6 +403,30 @@ def test_weights_that_give_no_vectors_are_told_at_the_next_validation(data, tmp_
         torch.nn.init.constant_(weights, 1e38)
     with pytest.raises(DivergedError, match="are not finite any more; lower the learning rates"):
         loop.stage.validate()
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_a_value_that_its_encoder_refuses_is_named_before_the_first_step(data, tmp_path, part):
+    run, split = settings(data), Split(test_fold=0)
+    samples = list(ShardSet(data))
+    last = max(i for i, s in enumerate(samples) if split.part(s.groups["fold"]) == part)
+    samples[last] = replace(samples[last], fields={**samples[last].fields, "composition": ({"Qq": 1.0},)})
+    write(samples, tmp_path / "bad", Description(name="bad", build={}, inputs={}, counts={}, joined={}))
+    with pytest.raises(
+        InputError, match=rf"1 of the values cannot be encoded: composition of {samples[last].id}: .*'Qq'.* Remedy: "
+    ):
+        train.train(run, tmp_path / "bad", tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_text_is_asked_for_in_every_view(data, monkeypatch):
+    source, asked = open_source(data, settings(data)), []
+    monkeypatch.setattr(values, "get", lambda _: SimpleNamespace(collate=lambda some, _: asked.extend(some)))
+    run = settings(data, modalities=("structure", "text"), text_views=("precursors", "operations"), encoders={})
+    values.refuse_unencodable(source, run)
+    sample = next(s for s in source.train if "text" in s.fields)
+    for view in run.text_views:
+        assert all(text in asked for text in with_view(sample, view).fields["text"])
 
 
 def test_nothing_to_align_is_refused_with_what_is_there(data):

@@ -152,6 +152,14 @@ def test_a_bad_value_is_named():
         AlignedModel.create("structure").encode("structure", [bad])
 
 
+def test_of_a_batch_the_sample_is_named_whose_value_is_bad():
+    good = examples("structure", 3)
+    bad = {**good[0], "cell": np.full((3, 3), np.nan)}
+    samples = [Sample(fields={"structure": values}) for values in (tuple(good[:2]), (), (good[2], bad))]
+    with pytest.raises(InputError, match=r"^structure: .*NaN.* \(sample 2\)$"):
+        collate(samples, {"structure": get("structure").Config()})
+
+
 def test_a_modality_that_the_model_lacks_is_named():
     with pytest.raises(UsageError, match="it has structure"):
         AlignedModel.create("structure").encode("text", ["Mix."])

@@ -80,6 +80,8 @@ BAD = {
     "NaN": {"intensity": np.array([1.0, np.nan])},
     "zeros": {"intensity": np.zeros(2)},
     "wavelength": {"wavelength": 0.0},
+    "below 0": {"two_theta": np.array([-1.0, 20.0])},
+    "one point beside the beam": {"two_theta": np.array([0.0, 20.0])},
     "beyond 180": {"two_theta": np.array([20.0, 190.0])},
     "outside the range": {"two_theta": np.array([1.0, 2.0])},
 }
@@ -90,6 +92,17 @@ def test_bad_patterns_are_refused(name):
     good = {"two_theta": np.array([20.0, 30.0]), "intensity": np.ones(2), "wavelength": 1.54}
     with pytest.raises(InputError, match="pattern 0 of 1"):
         collate([good | BAD[name]], Config())
+
+
+def test_a_point_in_the_direct_beam_is_left_out():
+    value = pattern(40)
+    beam = {
+        **value,
+        "two_theta": np.concatenate([[0.0], value["two_theta"]]),
+        "intensity": np.concatenate([[1e9], value["intensity"]]),
+    }
+    np.testing.assert_array_equal(binned(beam, Config()), binned(value, Config()))
+    assert collate([augment(beam, np.random.default_rng(0))], Config())["pattern"].isfinite().all()
 
 
 # what was not measured

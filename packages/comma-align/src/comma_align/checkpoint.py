@@ -10,13 +10,17 @@ A stage keeps its own, under `checkpoints/STAGE`; and under `best/STAGE` its bes
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
+from comma_data.errors import StorageError
+from comma_data.storage import ensure_room
 from comma_encoders.folder import fit, read_weights, sha256
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -75,12 +79,50 @@ def commit(staged: Path, final: Path) -> None:
     _sync(final.parent)
 
 
-def staging(final: Path) -> Path:
-    """An empty folder beside the final one; what a killed process left there is removed."""
+def _clear(final: Path) -> Path:
+    """Remove what was begun of a folder, and tell where that is."""
     staged = final.with_name(f".tmp-{final.name}")
     shutil.rmtree(staged, ignore_errors=True)
+    return staged
+
+
+def staging(final: Path) -> Path:
+    """An empty folder beside the final one; what a killed process left there is removed."""
+    staged = _clear(final)
     staged.mkdir(parents=True)
     return staged
+
+
+def size(tensors: Iterable[Tensor]) -> int:
+    """Bytes that they take on the disk."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+@contextmanager
+def whole(final: Path, needed: int) -> Iterator[Path]:
+    """A folder to write into. It takes its name when the block ends well, and is removed when the disk is full.
+
+    Args:
+        final: the folder, by the name that it takes.
+        needed: bytes that it will have, about.
+
+    Raises:
+        StorageError: the disk is full or does not take it; what was there before stays.
+    """
+    try:
+        staged = staging(final)
+        ensure_room(final, needed)
+        yield staged
+        commit(staged, final)
+    except StorageError:
+        _clear(final)
+        raise
+    except (OSError, SafetensorError) as error:
+        _clear(final)
+        raise StorageError(
+            f"{final}: cannot be written ({error}); {needed:,} bytes are needed. Free some space: the same command "
+            "goes on from the checkpoint before"
+        ) from error
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -89,16 +131,20 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def save(folder: Path, state: State, modules: nn.Module, optimizer: torch.optim.Optimizer, *, kept: int = KEPT) -> Path:
-    """Write a checkpoint into a folder, then delete all but the last `kept`."""
+    """Write a checkpoint into a folder, then delete all but the last `kept`.
+
+    Raises:
+        StorageError: the disk does not take it; the checkpoints before stay.
+    """
     final = folder / f"step-{state.step:08d}"
     if final.exists():
         return final
-    staged = staging(final)
-    save_file({k: t.detach().cpu().contiguous() for k, t in modules.state_dict().items()}, staged / WEIGHTS)
-    save_file(_moments(optimizer), staged / MOMENTS)
-    hashes = {name: sha256(staged / name) for name in (WEIGHTS, MOMENTS)}
-    (staged / STATE).write_text(json.dumps({**asdict(state), "sha256": hashes}))
-    commit(staged, final)
+    weights, moments = modules.state_dict(), _moments(optimizer)
+    with whole(final, size([*weights.values(), *moments.values()])) as staged:
+        save_file({k: t.detach().cpu().contiguous() for k, t in weights.items()}, staged / WEIGHTS)
+        save_file(moments, staged / MOMENTS)
+        hashes = {name: sha256(staged / name) for name in (WEIGHTS, MOMENTS)}
+        (staged / STATE).write_text(json.dumps({**asdict(state), "sha256": hashes}))
     for old in checkpoints(folder)[:-kept]:
         shutil.rmtree(old)
     return final

@@ -1,6 +1,7 @@
 """`comma align`."""
 
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,6 +37,8 @@ def run(
     json_: Annotated[bool, typer.Option("--json", help="The recall table as JSON on stdout.")] = False,
 ) -> None:
     """Align the modalities of a data folder and print what finds what among unseen materials."""
+    from comma_data.storage import with_name_of_its_own
+
     from comma_align.errors import RunError
 
     if resume not in {"auto", "never"} and not (Path(resume) / "state.json").is_file():
@@ -43,11 +46,12 @@ def run(
             f"--resume {resume}: give auto, never, or the folder of a checkpoint (RUN/checkpoints/STAGE/step-N)"
         )
     settings = read_config(config, set_ or [])
-    folder = data_folder(settings, data)
-    target = out or Path("runs") / settings.name
+    target = with_name_of_its_own(out or Path("runs") / settings.name)
     if dry_run:
-        print(describe(settings, folder, target, workers))
+        with tempfile.TemporaryDirectory() as aside:
+            print(describe(settings, data_folder(settings, data, Path(aside)), target, workers))
         return
+    folder = data_folder(settings, data)
     from comma_align.prepare import first
     from comma_align.train import train
 
@@ -89,11 +93,11 @@ def read_config(config: str, settings: list[str]) -> "Run":
     return load(Run, find(config, CONFIGS, kind="run"), settings=settings)
 
 
-def data_folder(settings: "Run", given: Path | None) -> Path:
-    """The data folder of a run. A named build that needs nothing from the user is made where it is missing."""
+def data_folder(settings: "Run", given: Path | None, aside: Path | None = None) -> Path:
+    """The data folder of a run. A named build that needs nothing from the user is made if it is missing, or aside."""
     from comma_align.prepare import ensure_data
 
-    return ensure_data(given or Path(settings.data), may_build=given is None)
+    return ensure_data(given or Path(settings.data), may_build=given is None, aside=aside)
 
 
 def describe(settings: "Run", data: Path, out: Path, workers: int = 0) -> str:
@@ -121,9 +125,10 @@ def report(rows: "list[Row]", out: Path, settings: "Run", *, as_json: bool) -> N
     if not sure:
         told = "does not say what it was trained on: it may have seen what this run holds out"
         print(f"note: {settings.start} {told}", file=sys.stderr)
-    left = "predictor" if settings.stages[-1] == "supervised" else "model"
+    left = [f"{out}/model is the model"] if settings.pairs or settings.stages[-1] != "supervised" else []
+    left += [f"{out}/predictor tells {settings.supervised.target}"] if settings.stages[-1] == "supervised" else []
     print(
-        f"\n{out}/{left} is the model, {out}/result.png a picture, {out}/metrics.jsonl every step.\n"
+        f"\n{', '.join(left)}, {out}/result.png a picture, {out}/metrics.jsonl every step.\n"
         + "\n".join(f"{'' if i else 'Next:':6} {line}" for i, line in enumerate(next_steps(settings, out))),
         file=sys.stderr,
     )

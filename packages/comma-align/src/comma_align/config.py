@@ -120,7 +120,7 @@ class Supervised(Section):
     target: str = ""
     """Which of the samples' targets is learnt."""
     kind: Literal["regression", "two-part", "classes"] = "regression"
-    """A number; a number that is often exactly zero (zero or not, then how much); or a class."""
+    """A number; a number that is often exactly zero and never below (zero or not, then how much); or a class."""
     error: Literal["absolute", "squared"] = "absolute"
     """Of a number, which errors are made small: absolute ones, best by the median, or squared ones, best by the mean,
     for which `two-part` tells how much times how likely it is not zero. Validation goes by MAE or RMSE likewise."""
@@ -186,7 +186,8 @@ class Run(Section):
     """Samples of a step, over all processes."""
     edge_budget: Annotated[int, Field(ge=0)] = 0
     """Most edges (or tokens, pixels, bins: numbers in one tensor) that go through the encoders at a time; a larger
-    share of a batch is cut, and its gradients are the same. 0 for no bound."""
+    share of a batch is cut, and its gradients are the same, up to the draw of dropout. 0 for no bound; encoders with
+    batch normalisation take no other."""
     seed: Annotated[int, Field(ge=0)] = 0
     """From which all that is random is derived."""
     precision: Literal["no", "bf16", "fp16"] = "no"

@@ -15,7 +15,7 @@ from comma_data.sample import Sample
 from torch.utils.data import DataLoader
 
 from comma_align.config import Run
-from comma_align.folder import CONFIG, check_free, parameters
+from comma_align.folder import check_free, parameters
 from comma_align.loop import Loop, Place
 from comma_align.source import Source
 from comma_align.stage import Stage
@@ -82,8 +82,7 @@ def dry_run(run: Run, data: Path, out: Path, workers: int = 0) -> str:
     Raises:
         RunError: it cannot start there; see `train.train` for the rest.
     """
-    if not (out / CONFIG).exists():
-        check_free(out)
+    check_free(out)
     found = tried(run, data, workers)
     lines = [found.samples, f"{found.weights:,} weights", *(_stage(cost, found.processes) for cost in found.stages)]
     return "\n".join(f"# {line}" for line in lines)

@@ -5,8 +5,8 @@ manifest.json   data, split, groups seen, versions, commit, time, the checkpoint
 metrics.jsonl   one JSON object a line: training steps, and recall on the validation fold
 checkpoints/    the last two of each stage
 best/           of each stage that can end early, the best
-model/          the trained model, for `comma_encoders.load`
-predictor/      in its place after the stage `supervised`: encoders and head, for `comma_align.predictor.load`
+model/          the trained model, for `comma_encoders.load`; of `align`, where `supervised` comes after
+predictor/      after the stage `supervised`: encoders and head, for `comma_align.predictor.load`
 result.png      a picture of the result
 """
 
@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from comma_data.configfile import dump_toml, load
 from comma_data.errors import StorageError
-from comma_data.storage import PART, complete_file, ensure_folder, only_writer
+from comma_data.storage import PART, check_folder, complete_file, ensure_folder, only_writer
 from comma_encoders.model import AlignedModel
 
 from comma_align import __version__
@@ -108,10 +108,8 @@ def held(out: Path) -> Iterator[None]:
     """Keep other runs out of the folder, which is made where it is missing.
 
     Raises:
-        RunError: one trains there already, or the folder holds other things than a run.
+        RunError: one trains there already.
     """
-    if not (out / CONFIG).exists():
-        check_free(out)
     ensure_folder(out)
     with ExitStack() as stack:
         try:
@@ -154,17 +152,26 @@ def open_run(out: Path, run: Run, resume: str, facts: Mapping[str, Any]) -> None
 
 
 def check_free(out: Path) -> None:
-    """Refuse a folder without a config that holds more than a kill leaves of a run that was not begun yet.
+    """Refuse a place where no run can be: no folder, or one without a config that holds more than a kill leaves there.
 
     Raises:
-        RunError: it does.
+        RunError: it holds other things.
+        StorageError: it is a file, or not ours to write to.
     """
-    begun = [f"{name}.*{PART}" for name in (MANIFEST, CONFIG)]
-    if out.exists() and not all(any(path.match(like) for like in (LOCK, MANIFEST, *begun)) for path in out.iterdir()):
+    check_folder(out)
+    ours = (LOCK, MANIFEST, *(f"{name}.*{PART}" for name in (MANIFEST, CONFIG)))
+    if (out / CONFIG).exists() or not out.exists():
+        return
+    if not all(any(path.match(like) for like in ours) for path in out.iterdir()):
         raise RunError(f"{out} holds other things than a run; give another --out")
 
 
-def began(out: Path) -> dict[str, str]:
+def begun(out: Path) -> bool:
+    """Whether steps of the run are done."""
+    return any(out.glob("checkpoints/*/step-*"))
+
+
+def beginning(out: Path) -> dict[str, str]:
     """The checkpoint of another run that a run began with, as its manifest has it; nothing for any other run."""
     there = _manifest(out)
     return {BEGAN: there[BEGAN]} if BEGAN in there else {}
@@ -177,11 +184,14 @@ def _manifest(out: Path) -> dict[str, Any]:
 
 def _same_beginning(out: Path, begin: Mapping[str, str]) -> None:
     """Go on where the command is the same; a checkpoint that would be passed over is refused."""
-    if begin and begin != began(out) and any(out.glob("checkpoints/*/step-*")):
+    if not begin or begin == beginning(out):
+        return
+    if begun(out):
         raise RunError(
             f"{out} holds a run that did not begin with {begin[BEGAN]}. Leave --resume out to go on with it, or give "
             "another --out to begin with that checkpoint"
         )
+    write_json(out / MANIFEST, {**_manifest(out), **begin})
 
 
 def _same_data(out: Path, facts: Mapping[str, Any]) -> None:
@@ -232,6 +242,17 @@ def _entry(line: str) -> Mapping[str, Any] | None:
 
 
 def log(out: Path, entry: Mapping[str, Any]) -> None:
-    """Append one line to the metrics."""
-    with (out / METRICS).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(entry) + "\n")
+    """Append one line to the metrics.
+
+    Raises:
+        StorageError: the disk does not take it.
+    """
+    line = json.dumps(entry) + "\n"
+    try:
+        with (out / METRICS).open("a", encoding="utf-8") as file:
+            file.write(line)
+    except OSError as error:
+        raise StorageError(
+            f"{out / METRICS}: cannot be written ({error.strerror}); {len(line)} bytes are needed. Free some space: "
+            "the same command goes on from the last checkpoint"
+        ) from error

@@ -2,7 +2,7 @@
 
 Every process then holds the whole global batch and computes the same loss. The gradient of that loss reaches a process
 only through the vectors it made itself, so that the sum of the parameters' gradients over the processes is the
-gradient of the single-process loss.
+gradient of the single-process loss, where dropout draws the same.
 """
 
 from collections.abc import Mapping, Sequence

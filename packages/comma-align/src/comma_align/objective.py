@@ -21,6 +21,8 @@ from comma_align.sides import Sides, equal_codes
 
 MAX_SCALE = 100.0
 """Bound of the inverse temperature, as in CLIP (Radford et al. 2021, arXiv:2103.00020, section 2.5)."""
+SAMPLE = "sample"
+"""Key of the codes of the samples themselves among those of their groups."""
 FIRST_BIAS = -10.0
 """Where the bias of `sigmoid` starts (Zhai et al. 2023, section 3.2)."""
 
@@ -121,7 +123,8 @@ class Alignment(nn.Module):
 
         Args:
             embedded: unit vectors by modality.
-            groups: codes of the samples' groups.
+            groups: codes of the samples' groups, and of the samples themselves under `SAMPLE`, where a batch can hold
+                several visits of one.
             reliability: modality -> how much each of its vectors counts in a positive pair; 1 where it is not given.
 
         Raises:
@@ -156,15 +159,23 @@ class Alignment(nn.Module):
         reliability: Mapping[str, Tensor],
     ) -> Sides:
         (za, zb), (a, b) = (embedded[name].z for name in pair), _rows(pair, embedded)
-        codes = groups[relation(pair)]
+        codes = _identity(groups) if self.kind.own else groups[relation(pair)]
         weights = (reliability.get(n, z.new_ones(len(z))).to(z) for n, z in zip(pair, (za, zb), strict=True))
         return Sides(
             za=za,
             zb=zb,
-            a=a if self.kind.own else codes[a],
-            b=b if self.kind.own else codes[b],
+            a=codes[a],
+            b=codes[b],
             **dict(zip(("weight_a", "weight_b"), weights, strict=True)),
         )
+
+
+def _identity(groups: Mapping[str, Tensor]) -> Int[Tensor, " samples"]:
+    """Equal codes for visits of the same sample; each row is one of its own where nothing is said."""
+    if SAMPLE in groups:
+        return groups[SAMPLE]
+    some = next(iter(groups.values()))
+    return torch.arange(len(some), device=some.device)
 
 
 def _rows(pair: Pair, embedded: Mapping[str, Embedded]) -> tuple[Tensor, Tensor]:

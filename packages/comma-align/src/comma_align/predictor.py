@@ -52,7 +52,7 @@ def meaning(target: str, kind: Kind, found: Sequence[float | str], error: Error 
     """The meaning that fits training values.
 
     Raises:
-        RunError: names where numbers are expected, or nothing to tell apart.
+        RunError: names where numbers are expected, numbers below zero for `two-part`, or nothing to tell apart.
     """
     if kind == "classes":
         classes = tuple(sorted({str(value) for value in found}))
@@ -65,6 +65,11 @@ def meaning(target: str, kind: Kind, found: Sequence[float | str], error: Error 
     if names:
         raise RunError(f"supervised.target: {target!r} has names such as {names[0]!r}; give supervised.kind='classes'")
     values = np.array([float(value) for value in found])
+    if kind == "two-part" and len(values) and values.min() < 0:
+        raise RunError(
+            f"supervised.target: {target!r} is as low as {values.min():g}; two-part is for what is never below zero, "
+            "give supervised.kind='regression'"
+        )
     values = values[values != 0] if kind == "two-part" else values
     if len(values) < 2:
         raise RunError(f"supervised.target: {target!r} has {len(values)} values to learn from")

@@ -24,12 +24,13 @@ def _waited_for(data: Path) -> bool:
     return (data / "manifest.json").is_file()
 
 
-def ensure_data(data: Path, *, may_build: bool) -> Path:
+def ensure_data(data: Path, *, may_build: bool, aside: Path | None = None) -> Path:
     """The folder if it holds a data set; else, for a named build without sources of the user's, build it.
 
     Args:
         data: where the data set is, or will be.
         may_build: whether the folder may be made: it is named by a config, not by the user.
+        aside: a folder in which it is made instead, by each process, for a try that leaves nothing behind.
 
     Raises:
         RunError: nothing is there and nothing can be made; the message gives the command that makes it.
@@ -46,12 +47,13 @@ def ensure_data(data: Path, *, may_build: bool) -> Path:
     plan = read_build(data.name)
     if plan.structures or plan.recipes:
         raise RunError(f"there is no data set in {data}; make it with: comma data build {data.name} --root DIR")
-    if not first():
+    if aside is None and not first():
         if _waited_for(data):
             return data
         raise RunError(f"the first process has not made {data} within {PATIENCE / 60:.0f} minutes")
-    print(f"{data} is not there yet: building the set {data.name!r} that comes with comma-data", file=sys.stderr)
+    out, where = (data, "") if aside is None else (aside / data.name, " aside, to be removed again")
+    print(f"{data} is not there yet: building the set {data.name!r} that comes with comma-data{where}", file=sys.stderr)
     progress = Printer()
-    build(plan, root=None, out=data, engine=Processes(workers=2), progress=progress)
+    build(plan, root=None, out=out, engine=Processes(workers=2), progress=progress)
     progress.close()
-    return data
+    return out

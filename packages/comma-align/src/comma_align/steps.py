@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from comma_data.sample import Sample
-from comma_encoders.batch import collate
+from comma_encoders.batch import collate, group_code
 from comma_encoders.passing import Passed
 from comma_encoders.types import Batch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -30,6 +30,8 @@ class Part(Passed):
 
     batch: Batch
     samples: int
+    codes: Int[Tensor, " samples"]
+    """Of the samples' ids: equal for visits of the same one."""
     reliability: Mapping[str, Float[Tensor, "_"]]
     """Modality -> how much each of its values counts in a positive pair, before any curriculum."""
     truth: Float[Tensor, " samples"] | None = None
@@ -40,6 +42,7 @@ class Part(Passed):
         return Part(
             batch=self.batch.to(device),
             samples=self.samples,
+            codes=self.codes.to(device),
             reliability={name: weights.to(device) for name, weights in self.reliability.items()},
             truth=None if self.truth is None else self.truth.to(device),
         )
@@ -146,4 +149,5 @@ def _part(visited: Sequence[Drawn], plan: Plan) -> Part:
         for name, rows in batch.rows.items()
     }
     truth = None if plan.truth is None else torch.tensor([plan.truth[sample.id] for sample in samples])
-    return Part(batch=batch, samples=len(samples), reliability=counts, truth=truth)
+    codes = torch.tensor([group_code(sample.id) for sample in samples])
+    return Part(batch=batch, samples=len(samples), codes=codes, reliability=counts, truth=truth)

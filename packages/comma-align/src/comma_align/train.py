@@ -10,11 +10,14 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from comma_data.storage import with_name_of_its_own
 from comma_encoders.errors import MissingDependencyError
 from comma_encoders.model import AlignedModel
+from torch import nn
 
 from comma_align import checkpoint, folder
 from comma_align.config import Run
+from comma_align.errors import RunError
 from comma_align.loop import Loop, Place
 from comma_align.recall import Row, as_json, rows_of
 from comma_align.source import Source, open_source
@@ -23,6 +26,7 @@ from comma_align.stages.align import Align
 from comma_align.stages.pretrain import Pretrain
 from comma_align.stages.supervised import Supervised
 from comma_align.start import refuse_seen, start_from
+from comma_align.values import refuse_unencodable
 
 STAGES: Mapping[str, Callable[[Run, Source, AlignedModel, Accelerator], Stage]] = MappingProxyType(
     {"pretrain": Pretrain, "align": Align, "supervised": Supervised}
@@ -63,12 +67,13 @@ def train(  # noqa: PLR0913  three names and three options
         quiet: show no progress.
 
     Returns:
-        Recall of every pair on the validation fold; empty for a run that does not align.
+        Recall of every pair on the validation fold when the stage `align` ended; empty for a run that does not align.
 
     Raises:
         comma_align.errors.AlignError: see its kinds.
-        comma_data.errors.DataError: the data folder is missing or damaged.
+        comma_data.errors.DataError: the data folder is missing or damaged, or the disk does not take the run's.
     """
+    out = with_name_of_its_own(out)
     begin = Path(resume) if resume not in {"auto", "never"} else None
     with ExitStack() as held:
         job = prepare(run, data, out, resume, held)
@@ -80,14 +85,18 @@ def train(  # noqa: PLR0913  three names and three options
 
 
 def _train(job: Job, place: Place, begin: Path | None) -> list[Row]:
+    """One stage after the other."""
     run = job.run
-    seconds, steps = 0.0, 0
+    seconds, steps, rows = 0.0, 0, list[Row]()
     for name in run.stages:
         stage = job.stage(name)
         state = Loop(stage, place, begin).run()
         begin, seconds, steps = None, seconds + state.seconds, steps + state.step
-    rows = rows_of(job.model.embed(job.source.validation), job.source.validation) if run.pairs else []
-    if job.accelerator.is_main_process:
+        if name == "align":  # now: a later stage changes the encoders
+            rows = rows_of(job.model.embed(job.source.validation), job.source.validation)
+            if place.chief and run.stages[-1] == "supervised":
+                _put(job.out / stage.leaves, stage, folder.about(run, job.source, job.data))
+    if place.chief:
         finish(job, stage, rows, {"seconds": round(seconds, 1), "steps": steps})
     job.accelerator.wait_for_everyone()
     if run.trackers:
@@ -106,13 +115,21 @@ def prepare(run: Run, data: Path, out: Path, resume: str = "auto", held: ExitSta
         held: by which the folder is kept from other runs until it is closed; None keeps no one out.
 
     Raises:
-        RunError: the model to start from has seen what is held out, or the folder cannot be used.
+        RunError: the model to start from has seen what is held out or does not fit, an encoder sees its neighbours in a
+            batch that is cut, or the folder cannot be used.
+        comma_encoders.errors.InputError: an encoder does not take a value.
     """
     accelerator = _accelerator(run, out)
+    if accelerator.is_main_process:
+        folder.check_free(out)
     source = open_source(data, run)
     if run.start:
         refuse_seen(Path(run.start), source.held_out)
+    model = make_model(run)
+    refuse_batch_norm(model, run, accelerator.num_processes)
     if accelerator.is_main_process:
+        if not folder.begun(out) or resume == "never":
+            refuse_unencodable(source, run)
         if held is not None:
             held.enter_context(folder.held(out))
         folder.open_run(out, run, resume, folder.about(run, source, data))
@@ -120,8 +137,7 @@ def prepare(run: Run, data: Path, out: Path, resume: str = "auto", held: ExitSta
     if run.trackers:  # some write into the run's folder, which has to be there
         accelerator.init_trackers(run.name)
     return Job(
-        run=run, data=data, out=out, source=source, model=make_model(run).to(accelerator.device),
-        accelerator=accelerator,
+        run=run, data=data, out=out, source=source, model=model.to(accelerator.device), accelerator=accelerator
     )  # fmt: skip
 
 
@@ -132,6 +148,23 @@ def make_model(run: Run) -> AlignedModel:
     if run.start:
         start_from(model, Path(run.start))
     return model
+
+
+def refuse_batch_norm(model: AlignedModel, run: Run, processes: int) -> None:
+    """Refuse encoders in which a value sees its neighbours where these depend on how a batch is cut.
+
+    Raises:
+        RunError: there is one, and an edge budget or several processes.
+    """
+    cut = f"edge_budget = {run.edge_budget}" if run.edge_budget else f"{processes} processes" if processes > 1 else ""
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d)  # timm's are subclasses
+    for name, encoder in model.encoders.items() if cut else ():
+        if any(isinstance(part, kinds) for part in encoder.modules()):
+            raise RunError(
+                f"encoders.{name} has batch normalisation, whose gradients depend on how a batch is cut: with {cut} "
+                "they are not those of the batch. Remedy: a backbone without it, such as a ViT or a ConvNeXt; or one "
+                "process and edge_budget = 0"
+            )
 
 
 def _accelerator(run: Run, out: Path) -> Accelerator:
@@ -161,16 +194,17 @@ def finish(job: Job, stage: Stage, rows: list[Row], trained: Mapping[str, Any]) 
     from comma_align.picture import draw  # noqa: PLC0415  matplotlib takes a second, once, at the end
 
     about = folder.about(job.run, job.source, job.data)
-    _put(job.out / stage.leaves, lambda path: stage.save(path, about))
+    _put(job.out / stage.leaves, stage, about)
     facts = {**trained, "parameters": folder.parameters(job.model)}
-    validated = {"validation": as_json(rows)} if rows else {"validation": stage.validate().figures["validation"]}
-    folder.write_json(job.out / folder.MANIFEST, {**about, **folder.began(job.out), "trained": facts, **validated})
+    own = as_json(rows) if rows and stage.name == "align" else stage.validate().figures["validation"]
+    folder.write_json(
+        job.out / folder.MANIFEST, {**about, **folder.beginning(job.out), "trained": facts, "validation": own}
+    )
     draw(job.out, rows)
 
 
-def _put(final: Path, write: Callable[[Path], None]) -> None:
-    """Write a folder beside its place and give it its name when it is whole."""
+def _put(final: Path, stage: Stage, about: Mapping[str, Any]) -> None:
+    """What a stage leaves, once."""
     if not final.exists():
-        staged = checkpoint.staging(final)
-        write(staged)
-        checkpoint.commit(staged, final)
+        with checkpoint.whole(final, checkpoint.size(stage.modules.state_dict().values())) as staged:
+            stage.save(staged, about)

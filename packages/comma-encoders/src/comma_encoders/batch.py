@@ -23,6 +23,16 @@ def _groups(samples: Sequence[SampleLike]) -> dict[str, Tensor]:
     return {g: torch.tensor([group_code(f"{g}={s.groups[g]}") for s in samples]) for g in sorted(shared)}
 
 
+def _refused(name: str, values: Sequence[Any], config: Any, error: InputError) -> tuple[int, InputError]:
+    """The place of the first value that cannot be collated alone, and why; the first place where each one can."""
+    for place, value in enumerate(values):
+        try:
+            get(name).collate([value], config)
+        except InputError as alone:
+            return place, alone
+    return 0, error
+
+
 def collate(samples: Sequence[SampleLike], configs: Mapping[str, Any]) -> Batch:
     """A batch of all values that the samples have in the modalities of `configs`.
 
@@ -31,7 +41,8 @@ def collate(samples: Sequence[SampleLike], configs: Mapping[str, Any]) -> Batch:
         configs: modality -> its config.
 
     Raises:
-        InputError: a value that cannot be encoded; the message names the modality and the sample's place.
+        InputError: a value that cannot be encoded; the message names the modality and the sample, by its place where it
+            has no id.
     """
     inputs: dict[str, Mapping[str, Tensor]] = {}
     rows: dict[str, Tensor] = {}
@@ -43,7 +54,8 @@ def collate(samples: Sequence[SampleLike], configs: Mapping[str, Any]) -> Batch:
         try:
             inputs[name] = get(name).collate(values, config)
         except InputError as error:
-            names = ", ".join(str(getattr(samples[i], "id", i)) for i in dict.fromkeys(owners))
-            raise InputError(f"{name}: {error} (samples {names[:500]})") from error
+            place, why = _refused(name, values, config, error)
+            owner = owners[place]
+            raise InputError(f"{name}: {why} (sample {getattr(samples[owner], 'id', owner)})") from error
         rows[name] = torch.tensor(owners)
     return Batch(inputs=inputs, rows=rows, groups=_groups(samples))

@@ -1,6 +1,7 @@
 """`comma study`."""
 
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -43,12 +44,13 @@ def run(
     json_: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
     """Train, score and report a study, or go on with it. `comma study NAME` does the same."""
-    job = replace(made(study, set_ or [], data, out), runs=tuple(runs or ()))
     from comma_app.study.drive import conduct, plan
 
     if dry_run:
-        print("\n".join(plan(job)))
+        with tempfile.TemporaryDirectory() as aside:
+            print("\n".join(plan(made(study, set_ or [], data, out, Path(aside)))))
         return
+    job = replace(made(study, set_ or [], data, out), runs=tuple(runs or ()))
     conduct(job, minutes)
     show(job, as_json=json_)
 
@@ -80,8 +82,8 @@ def config(
     print("\n\n".join(describe_settings(title, kind) for title, kind in sections.items()))
 
 
-def made(study: str, settings: list[str], data: Path | None, out: Path | None) -> "Job":
-    """The study on its data; a named build that needs nothing from the user is made where it is missing."""
+def made(study: str, settings: list[str], data: Path | None, out: Path | None, aside: Path | None = None) -> "Job":
+    """The study on its data; a named build that needs nothing from the user is made where it is missing, or aside."""
     from comma_align.prepare import ensure_data
 
     from comma_app.study.config import read_study
@@ -90,7 +92,7 @@ def made(study: str, settings: list[str], data: Path | None, out: Path | None) -
     read = read_study(study, settings)
     return Job(
         study=read,
-        data=ensure_data(data or Path(read.data), may_build=data is None),
+        data=ensure_data(data or Path(read.data), may_build=data is None, aside=aside),
         out=out or Path("studies") / read.name,
         command=typed(study, settings),
         say=lambda line: print(line, file=sys.stderr, flush=True),

@@ -21,7 +21,7 @@ from comma_align.diagnostics import diagnose
 from comma_align.errors import DivergedError, EmptyError
 from comma_align.gather import gather, gather_rows, rank, sum_gradients
 from comma_align.imputation import imputation
-from comma_align.objective import Alignment, Loss
+from comma_align.objective import SAMPLE, Alignment, Loss
 from comma_align.precision import autocast
 from comma_align.recall import as_json, mean_recall, mean_reciprocal, rows_of
 from comma_align.source import Source, usable
@@ -170,12 +170,11 @@ class Align:
 
 
 def _groups(parts: Sequence[Part], device: torch.device) -> dict[str, Tensor]:
-    """Codes of the groups of all samples of the global batch."""
-    out = {}
-    for name in ("formula", "material"):
-        own = [part.batch.groups[name] for part in parts]
-        out[name] = gather_rows(torch.cat(own) if own else torch.zeros(0, dtype=torch.int64, device=device))
-    return out
+    """Codes of the groups of all samples of the global batch, and of the samples themselves."""
+    names = ("formula", "material")
+    own = {name: [part.batch.groups[name] for part in parts] for name in names} | {SAMPLE: [p.codes for p in parts]}
+    none = torch.zeros(0, dtype=torch.int64, device=device)
+    return {name: gather_rows(torch.cat(codes) if codes else none) for name, codes in own.items()}
 
 
 def joined(pieces: Sequence[Vectors], counts: Sequence[int]) -> dict[str, Embedded]:

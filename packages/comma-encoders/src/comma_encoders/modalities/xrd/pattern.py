@@ -19,8 +19,10 @@ LEAST = 1e-3
 def checked(value: Any) -> tuple[np.ndarray, np.ndarray]:
     """1/d in 1/Å, rising (p,), and intensity (p,), by Bragg's law 1/d = 2 sin(θ) / λ.
 
+    A point at exactly 0° is left out: it is the direct beam, which no planes diffract.
+
     Raises:
-        InputError: arrays of different or too short length, angles that do not rise or are outside (0, 180), a value
+        InputError: arrays of different or too short length, angles that do not rise or are outside [0, 180), a value
             that is not finite, nothing but zeros, an impossible wavelength.
     """
     try:
@@ -33,8 +35,11 @@ def checked(value: Any) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(f"two_theta {angle.shape} and intensity {intensity.shape} have to be (p,) with p >= 2")
     if not (np.isfinite(angle).all() and np.isfinite(intensity).all()):
         raise InputError("a pattern has a NaN or infinite value; cut these points out")
-    if angle.min() <= 0 or angle.max() >= 180 or (np.diff(angle) <= 0).any():
+    if angle.min() < 0 or angle.max() >= 180 or (np.diff(angle) <= 0).any():
         raise InputError("two_theta has to rise and lie between 0 and 180 degrees")
+    angle, intensity = angle[angle > 0], intensity[angle > 0]
+    if len(angle) < 2:
+        raise InputError("a pattern with fewer than two points above 0 degrees")
     if not 0.01 < wavelength < 10:
         raise InputError(f"a wavelength of {wavelength} Å; it has to lie between 0.01 and 10 Å")
     if intensity.max() <= 0:
