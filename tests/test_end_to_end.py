@@ -72,7 +72,7 @@ def test_build_align_and_read_the_result(built):
     }
     assert all(0 <= row["R@1"] <= 1 and row["pool"] > 1 and 0 < row["chance@1"] < 1 for row in rows)
     left = {path.name for path in (built / "runs" / "small").iterdir()}
-    assert left == {"config.toml", "manifest.json", "metrics.jsonl", "checkpoints", "model", "result.png"}
+    assert left == {".lock", "config.toml", "manifest.json", "metrics.jsonl", "checkpoints", "model", "result.png"}
     assert "Next:" in done.stderr
 
 
