@@ -135,6 +135,26 @@ def accuracy(rows: Sequence[Row]) -> Iterator[Cells]:
         )
 
 
+def large(rows: Sequence[Row]) -> Iterator[Cells]:
+    """A line for each model and kind of materials, over all finished folds; then what others publish."""
+    yield ("model", "split", "materials", "folds", "MAE, eV", "RMSE, eV", "Spearman", "n")
+    ours = [row for row in rows if "folds" in row and row.get("model") and row["metric"] != "parameters"]
+    others = [row for row in rows if "source" in row]
+    for split, of in {"by formula": ours, "random, published": others}.items():
+        for model, materials in dict.fromkeys((row["model"], row["materials"]) for row in of):
+            own = {r["metric"]: r for r in of if (r["model"], r["materials"]) == (model, materials)}
+            some = own["MAE, eV"]
+            cells = [interval(own[m]) if m in own else "" for m in ("MAE, eV", "RMSE, eV", "Spearman")]
+            yield (
+                str(model),
+                split,
+                str(materials),
+                number(some["folds"]) if "folds" in some else "",
+                *cells,
+                number(some["n"]),
+            )
+
+
 def rivals(rows: Sequence[Row]) -> Iterator[Cells]:
     """What each encoder gains over a rival; of several seeds the mean, and the widest ends of their intervals."""
     gains: dict[Cells, list[Row]] = {}
@@ -264,6 +284,7 @@ TABLES: Mapping[str, Callable[[Sequence[Row]], Iterator[Cells]]] = {
     "reliability-serve": faults,
     "serve": waits,
     "structure-accuracy": accuracy,
+    "structure-large": large,
     "encoder-rivals": rivals,
     "losses-ablation": objectives,
     "loss-memory": ratios,
