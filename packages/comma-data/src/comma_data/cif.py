@@ -128,7 +128,7 @@ def _with_pymatgen(block: gemmi.cif.Block) -> Sites:
     """The structure as pymatgen builds it from the symmetry operations."""
     try:
         parser, structure = _built(block)
-        if any(_NO_SYMMETRY in warning for warning in parser.warnings):
+        if any(_NO_SYMMETRY in warning for warning in parser.warnings) and cif_symmetry.stated(block):
             _, structure = _built(_with_operations(block))
         species = [tuple(_species(one, float(share)) for one, share in site.species.items()) for site in structure]
         return _sites(block, species, structure.cart_coords, structure.lattice.matrix)
@@ -146,24 +146,19 @@ def _built(block: gemmi.cif.Block) -> tuple[CifParser, Structure]:
 
 
 def _with_operations(block: gemmi.cif.Block) -> gemmi.cif.Block:
-    """The block with its operations listed where pymatgen looks for them; as it is where it states no symmetry.
-
-    Without any, the identity is the dictionary's default.
+    """The block with its operations listed where pymatgen looks for them.
 
     Raises:
         StructureError: Code `symmetry-unknown`; read as P 1 it would be another crystal.
     """
     alpha, _, gamma = _numbers([block.find_value(name) or "?" for name in _CELL])[3:]
     operations = cif_symmetry.operations(block, alpha, gamma)
-    stated = cif_symmetry.stated(block)
-    if not operations and stated:
+    if not operations:
         raise StructureError(
             "symmetry-unknown",
-            f"block {block.name}: no operations are listed, and the space group {stated!r} is none that is known, or "
-            "has two origins and does not say which; list _space_group_symop_operation_xyz",
+            f"block {block.name}: no operations are listed, and the space group {cif_symmetry.stated(block)!r} is none "
+            "that is known, or has two origins and does not say which; list _space_group_symop_operation_xyz",
         )
-    if not operations:
-        return block
     made = gemmi.cif.read_string(block.as_string()).sole_block()
     made.init_loop("_symmetry_equiv_pos_as_", ["xyz"]).set_all_values([[gemmi.cif.quote(op) for op in operations]])
     return made

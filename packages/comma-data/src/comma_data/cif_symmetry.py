@@ -44,8 +44,11 @@ def is_p1(block: gemmi.cif.Block) -> bool:
 
 
 def stated(block: gemmi.cif.Block) -> str:
-    """The first of the group's symbols and numbers that the block states, for messages; empty where it states none."""
-    return next(iter(_stated(block, (*_NAMES, *_HALL, *_NUMBERS))), "")
+    """The first that the block states of the group's symbols, its number and operations.
+
+    Empty where it states none: the identity is then the dictionary's default.
+    """
+    return next(iter([*_stated(block, (*_NAMES, *_HALL, *_NUMBERS)), *listed(block)]), "")
 
 
 def operations(block: gemmi.cif.Block, alpha: float, gamma: float) -> list[str]:
