@@ -4,6 +4,9 @@ import json
 import sys
 from pathlib import Path
 
+WORKERS = 4
+"""Of a run that is ended: what they make ahead is more than a pipe holds."""
+
 
 def gradients(world, out, negatives=0):
     """Loss and gradients of a small objective on gathered vectors, written by the first process."""
@@ -98,6 +101,6 @@ def in_a_group(world, config, data, out, broken):
 
         steps.Steps.__getitem__ = item
     try:
-        train.train(Run(**json.loads(config)), Path(data), Path(out), quiet=True, workers=2)
+        train.train(Run(**json.loads(config)), Path(data), Path(out), quiet=True, workers=WORKERS)
     except AlignError as error:
         sys.exit(error.exit_code)

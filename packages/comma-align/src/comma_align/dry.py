@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 import torch
+from comma_data.pool import end_with_parent
 from comma_data.sample import Sample
 from torch.utils.data import DataLoader
 
@@ -136,7 +137,9 @@ def _cost(stage: Stage, job: Job, workers: int) -> Cost:
     place = Place(run=job.run, out=job.out, accelerator=job.accelerator, workers=workers, quiet=True)
     loop = Loop(stage, place)
     count = min(TRIED, len(stage.steps))
-    loader = DataLoader(stage.steps, batch_size=None, sampler=range(count), num_workers=workers)
+    loader = DataLoader(
+        stage.steps, batch_size=None, sampler=range(count), num_workers=workers, worker_init_fn=end_with_parent
+    )
     taken, iterator = [], iter(loader)
     for step in range(count):
         start = time.monotonic()

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from ctypes import c_byte
 from types import FrameType
 
+from comma_data.pool import end_with_parent
+
 ASKING = ("SIGTERM", "SIGINT", "SIGUSR1")
 """What a scheduler or a user sends; SLURM sends SIGUSR1 ahead of time where `--signal` says so."""
 ONE_WISH = 2.0
@@ -39,12 +41,13 @@ def asked_to_stop() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def stay(over: c_byte, _worker: int) -> None:
+def stay(over: c_byte, worker: int) -> None:
     """Make a worker process go on when the whole group is asked to stop, so that the step can end.
 
     Where a worker dies, torch raises an error wherever the main process is. Once that has set `over`, a signal ends the
-    worker, as it has to where it does not end by itself.
+    worker, as it has to where it does not end by itself. And it ends with the main process, even where that is killed.
     """
+    end_with_parent(worker)
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         if over.value:

@@ -210,11 +210,19 @@ def _begin() -> None:
     """What a worker does first.
 
     It takes one thread, where nobody says otherwise: the workers are as many as the processors, and small matrix
-    products on two threads each cost half as much again. And it ends when the process that started it is gone, even
-    killed: nobody would take its results.
+    products on two threads each cost half as much again.
     """
     for name in THREADS:
         os.environ.setdefault(name, "1")
+    end_with_parent()
+
+
+def end_with_parent(_worker: int = 0) -> None:
+    """End this process when the one that started it is gone, even killed: nobody would take its results.
+
+    A thread of its own waits for that, because a worker may by then wait itself, and for ever: what it has made is more
+    than the pipe holds that nobody reads any more. The number of the worker is what torch tells such a function.
+    """
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_wait_and_exit, args=(parent.sentinel,), daemon=True).start()
