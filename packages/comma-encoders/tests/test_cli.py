@@ -100,10 +100,19 @@ def test_a_saved_model_is_used(here, tmp_path):
         (("embed", "a.cif", "--model", "nowhere"), 2, "there is no model in nowhere"),
         (("embed", "a.cif", "--device", "abacus"), 2, "available are auto, cpu"),
         (("embed", "a.cif", "--out", "v.xlsx"), 2, "--out has to end with"),
+        (("embed", "a.cif", "--device", "cpu:foo"), 2, "'cpu:foo' is no device"),
+        (("embed", "a.cif", "--out", "/proc/v.csv"), 2, "/proc/v.csv cannot be written"),
+        (("tokenizer", "t.txt", "--out", "/proc/v.txt"), 2, "/proc/v.txt cannot be written"),
+        (("tokenizer", "t.txt", "--size", "130"), 2, "a vocabulary of 130 symbols"),
+        (("card", "half"), 3, "half/model.safetensors cannot be read"),
         (("card", "nowhere"), 2, "there is no model in nowhere"),
     ],
 )
-def test_mistakes_end_with_one_line_and_their_code(here, arguments, code, message):
+def test_mistakes_end_with_one_line_and_their_code(here, tmp_path, arguments, code, message):
+    (tmp_path / "t.txt").write_text("Anneal the boule.")
+    folder.save(AlignedModel.create("composition", dim=8), tmp_path / "half")
+    (tmp_path / "half" / "model.safetensors").unlink()
+    crystal(tmp_path / "a.cif")
     ended, out, err = here(*arguments)
     assert ended == code, err
     assert message in err

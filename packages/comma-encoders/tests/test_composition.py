@@ -157,3 +157,22 @@ def test_water_behind_a_plain_dot_is_not_taken_for_decimals(hydrate):
 
 def test_a_formula_is_a_composition():
     assert composition.coerce("LiFePO4") == {"Li": 1, "Fe": 1, "P": 1, "O": 4}
+
+
+@pytest.mark.parametrize("adduct", ["Li2O.2SiO2", "BaO.6Fe2O3", "MgCl2.6C2H5OH", "MgCl2.6NH3", "CaO.SiO2"])
+def test_compounds_behind_a_plain_dot_are_not_taken_for_decimals(adduct):
+    with pytest.raises(InputError, match="not a plain formula"):
+        composition.coerce(adduct)
+
+
+@pytest.mark.parametrize(
+    ("formula", "amounts"),
+    [
+        ("La.7Sr.3MnO3", {"La": 0.7, "Sr": 0.3, "Mn": 1, "O": 3}),
+        ("LiNi.5Mn1.5O4", {"Li": 1, "Ni": 0.5, "Mn": 1.5, "O": 4}),
+        ("YBa2Cu3O6.5", {"Y": 1, "Ba": 2, "Cu": 3, "O": 6.5}),
+        ("LaO0.9F0.1FeAs", {"La": 1, "O": 0.9, "F": 0.1, "Fe": 1, "As": 1}),
+    ],
+)
+def test_decimals_are_decimals(formula, amounts):
+    assert composition.coerce(formula) == pytest.approx(amounts)

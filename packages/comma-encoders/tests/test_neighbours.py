@@ -125,3 +125,12 @@ def test_both_searches_agree_on_a_large_cell(monkeypatch):
     monkeypatch.setattr(module, "LARGE", 10**9)
     np.testing.assert_allclose(as_rows(large), as_rows(neighbours(points, cell, np.ones(3, bool), 5.0)), atol=1e-9)
     assert len(large.source) > 15_000
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_few_atoms_in_a_large_space_take_no_memory_for_what_is_empty(periodic):
+    points = np.linspace(0, 1, 700)[:, None] * np.full(3, 50_000.0)
+    points[1::2] = points[::2] + np.array([2.0, 0, 0])
+    pbc = np.full(3, periodic)
+    found = neighbours(points, completed(np.eye(3) * 60_000, pbc), pbc, CUTOFF)
+    assert len(found.source) == 700

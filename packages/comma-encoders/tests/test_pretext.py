@@ -10,7 +10,7 @@ from comma_encoders.modalities.image.pretext import joined, mean_of_seen
 from comma_encoders.modalities.structure.encoder import amounts
 from comma_encoders.modalities.structure.pretext import NOISE, hidden, moved
 from comma_encoders.modalities.text.pretext import behind
-from comma_encoders.modalities.text.tokenizer import tokenizer_of
+from comma_encoders.modalities.text.tokenizer import SPECIAL, tokenizer_of
 from comma_encoders.modality import examples, get, names
 
 TASKS = [name for name in names() if get(name).Pretext is not None]
@@ -313,7 +313,9 @@ def test_a_hidden_unit_is_told_by_no_value():
 
 def test_a_text_of_unknown_symbols_asks_for_nothing():
     _, pretext, _ = task("text")
-    loss = pretext(get("text").collate([("漢字",)], get("text").Config()), rng())["tokens"]
+    inputs = get("text").collate([("Mix them",)], get("text").Config())
+    inputs["ids"][:] = SPECIAL.index("[UNK]")
+    loss = pretext(inputs, rng())["tokens"]
     assert loss == 0
     loss.backward()
 

@@ -178,3 +178,26 @@ def test_a_missing_file_and_disorder_are_named(tmp_path):
     shared = Structure(Lattice.cubic(3), [{"Fe": 0.5, "Ni": 0.5}], [[0, 0, 0]])
     with pytest.raises(InputError, match="several species"):
         coerce(shared)
+
+
+def test_vacuum_does_not_hide_edges():
+    grid = np.array(list(np.ndindex(9, 9, 9))) * 2.5
+    found = len(neighbours(grid, np.eye(3) * 300, np.ones(3, bool), 5.0).source)
+    for cell in (np.eye(3) * 40, np.eye(3) * 300, np.diag([300.0, 30.0, 1000.0])):
+        for moved in (grid, grid + cell[0] - 4):  # across a face
+            estimate = estimated_edges(moved, cell, np.ones(3, bool), 5.0)
+            assert 0.5 < estimate / found < 2.5
+
+
+def test_a_skewed_cell_is_no_thin_one():
+    from pymatgen.core import Lattice, Structure
+
+    salt = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    skewed = salt.copy().make_supercell([[1, 0, 0], [0, 1, 0], [9, 8, 1]])
+    assert heights(skewed.lattice.matrix).min() < 1
+    straight, other = (collate([coerce(s)], Config()) for s in (salt, skewed))
+    distances = [tensors["vector"].norm(dim=1).sort().values for tensors in (straight, other)]
+    torch.testing.assert_close(*distances, atol=1e-4, rtol=0)
+    thin = {**coerce(salt), "cell": np.diag([0.5, 8.0, 8.0])}
+    with pytest.raises(InputError, match="thinner than"):
+        checked(thin, Config())

@@ -1,6 +1,7 @@
 """The tokenizer reads chemistry; the encoder reads steps."""
 
 import hashlib
+import textwrap
 import time
 
 import pytest
@@ -122,7 +123,7 @@ def test_any_text_is_read(text):
 @pytest.mark.parametrize("text", ["(" * 20_000 + ")" * 20_000, "H2O" * 8_000, "9" * 400, "1," * 8_000, "a" * 100_000])
 def test_hostile_texts_cost_time_in_proportion_to_their_length(text):
     start = time.process_time()
-    collate([(text,)], Config())
+    collate([("Mix them.", text)], Config())
     assert time.process_time() - start < 20
 
 
@@ -216,3 +217,41 @@ def test_what_is_no_protocol_is_refused(bad):
 def test_a_bad_value_is_named_by_its_place():
     with pytest.raises(InputError, match="text 1 of 2"):
         collate([examples("text", 1)[0], ("",)], Config())
+
+
+PARAGRAPH = (
+    "Stoichiometric amounts of BaCO3 and TiO2 were ball-milled in ethanol for 12 h, dried at 80 °C and pressed into "
+    "pellets at 200 MPa and sintered at 1350 °C for 4 h in air. The phase was checked by X-ray diffraction. Pellets "
+    "were then polished to 1 mm."
+)
+
+
+@pytest.mark.parametrize("width", [40, 60, 72, 80, 100, 160])
+def test_where_a_paragraph_is_wrapped_does_not_matter(width):
+    assert sentences(textwrap.fill(PARAGRAPH, width)) == sentences(PARAGRAPH)
+    two = textwrap.fill(PARAGRAPH, width) + "\n\n" + textwrap.fill(PARAGRAPH, width)
+    assert sentences(two) == 2 * sentences(PARAGRAPH)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Mix BaCO3 and TiO2", "Calcine at 900 °C", "Sinter"],
+        ["Ball-mill Li2CO3 and Fe2O3 in ethanol for 24 h in air", "Calcine at 900 °C"],
+        ["1. Ball-mill Li2CO3 and Fe2O3 in ethanol for 24 hours", "2. Calcine the dried powder at 900 °C for 12 hours"],
+        [
+            "- dissolve the nitrates in water and stir for ten minutes",
+            "- evaporate the water on a hot plate at 90 °C",
+        ],
+        ["Weigh the powders", "then mix them in a planetary mill for a whole day with ethanol", "and dry"],
+    ],
+)
+def test_lines_that_nobody_wrapped_are_steps(lines):
+    assert sentences("\n".join(lines)) == tuple(lines)
+
+
+@pytest.mark.parametrize("unread", ["将粉末在高温下烧结。", "Смешать порошки.", "。。。", "???"])
+def test_what_no_word_of_can_be_read_is_refused(unread):
+    with pytest.raises(InputError, match="no word can be read"):
+        encoded(coerce(unread), Config())
+    assert encoded(coerce(f"{unread} 900 °C"), Config())

@@ -122,7 +122,7 @@ def test_a_saved_model_needs_neither_the_folder_nor_the_hub(bert, tmp_path, tune
     expected = model.encode("text", examples("text", 5))
     folder.save(model, tmp_path / "model")
     shutil.rmtree(here)
-    pretrained.source.cache_clear()
+    pretrained._elsewhere.cache_clear()
     assert torch.equal(folder.load(tmp_path / "model").encode("text", examples("text", 5)), expected)
     kept = json.loads((tmp_path / "model" / "config.json").read_text())["modalities"]["text"]
     assert (kept["pretrained"], kept["tokenizer"]) == ("text-pretrained.json", "text-tokenizer.json")
@@ -205,7 +205,7 @@ def test_without_transformers_the_remedy_is_given(monkeypatch, config):
     import sys
 
     monkeypatch.setitem(sys.modules, "transformers", None)
-    pretrained.source.cache_clear()
+    pretrained._elsewhere.cache_clear()
     with pytest.raises(MissingDependencyError, match=r"pip install 'comma-encoders\[pretrained\]'"):
         Encoder(config)
 

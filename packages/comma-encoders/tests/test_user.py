@@ -178,7 +178,7 @@ def test_a_table_that_cannot_be_finished_leaves_nothing(tmp_path, monkeypatch):
         raise OSError("no space left")
 
     monkeypatch.setitem(table.WRITERS, ".csv", full)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(UsageError, match=r"v\.csv cannot be written: no space"):
         table.writer(tmp_path / "v.csv")(ROWS)
     assert list(tmp_path.iterdir()) == []
 
@@ -189,10 +189,42 @@ def test_parquet_without_pyarrow_gives_the_pip_line(tmp_path, monkeypatch):
         table.writer(tmp_path / "v.parquet")
 
 
-@pytest.mark.parametrize(("name", "message"), [("v.xlsx", "has to end with"), ("no/v.csv", "there is no folder")])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("v.xlsx", "has to end with"), ("no/v.csv", "there is no folder"), ("d.csv", "it is a folder")],
+)
 def test_a_file_that_cannot_be_written_is_told_before_the_work(tmp_path, name, message):
+    (tmp_path / "d.csv").mkdir()
     with pytest.raises(UsageError, match=message):
         table.writer(tmp_path / name)
+
+
+@pytest.mark.parametrize("values", [["NaCl", "MgO"], ("NaCl", "MgO"), np.array(["NaCl", "MgO"])])
+def test_a_list_becomes_a_frame_too(model, values):
+    pytest.importorskip("pandas")
+    made = Vectors("composition", model=model).set_output(transform="pandas").fit_transform(values)
+    assert made.index.tolist() == [0, 1]
+
+
+def test_the_setting_of_scikit_learn_counts(model):
+    sklearn = pytest.importorskip("sklearn")
+    pd = pytest.importorskip("pandas")
+    with sklearn.config_context(transform_output="pandas"):
+        assert isinstance(Vectors("composition", model=model).transform(["NaCl"]), pd.DataFrame)
+        plain = Vectors("composition", model=model).set_output(transform="default")
+        assert isinstance(plain.transform(["NaCl"]), np.ndarray)
+        assert isinstance(sklearn.base.clone(plain).transform(["NaCl"]), np.ndarray)
+    with sklearn.config_context(transform_output="polars"), pytest.raises(UsageError, match="transform='polars'"):
+        Vectors("composition", model=model).transform(["NaCl"])
+
+
+def test_a_protocol_of_one_step_is_no_wrapped_value():
+    featurizer = Featurizer("text", model=AlignedModel.create("text", dim=8))
+    one = ("Mix BaCO3 and TiO2. Sinter at 1100 °C.",)
+    assert featurizer.featurize_many([one], pbar=False)[0] == pytest.approx(featurizer.featurize(one), abs=1e-6)
+    wrapped = (("Mix BaCO3 and TiO2.", "Sinter at 1100 °C."),)
+    alone = featurizer.featurize(wrapped[0])
+    assert featurizer.featurize_many([wrapped], pbar=False)[0] == pytest.approx(alone, abs=1e-6)
 
 
 # --- guesses

@@ -16,7 +16,7 @@ from comma_encoders.modalities.structure import density, memory
 from comma_encoders.modalities.structure.coerce import coerce as structure_of
 from comma_encoders.modalities.structure.guard import checked
 from comma_encoders.modalities.structure.known import known
-from comma_encoders.modality import get
+from comma_encoders.modality import examples, get
 from comma_encoders.model import AlignedModel
 from comma_encoders.shared import model_of
 from comma_encoders.transformer import Vectors
@@ -237,3 +237,79 @@ def test_a_frame_and_an_array_of_one_column_are_values():
     assert told.columns[0] == "composition_0"
     with pytest.raises(UsageError, match="transform='polars'"):
         vectors.set_output(transform="polars")
+
+
+@pytest.mark.parametrize("name", ["composition", "image", "text", "xrd"])
+def test_a_column_of_values_is_a_list(name):
+    pd = pytest.importorskip("pandas")
+    values = examples(name, 3)
+    model = AlignedModel.create(name, dim=8)
+    expected = model.encode(name, values)
+    column = pd.Series(values, index=[7, 7, 8])
+    for given in (column, dict(enumerate(values)).values()):
+        torch.testing.assert_close(model.encode(name, given), expected)
+
+
+class Atom:
+    def __init__(self, hydrogens):
+        self.hydrogens = hydrogens
+
+    def GetAtomicNum(self):  # noqa: N802  RDKit's names
+        return 6
+
+    def GetFormalCharge(self):  # noqa: N802
+        return 0
+
+    def GetTotalNumHs(self):  # noqa: N802
+        return self.hydrogens
+
+
+class Drawing:
+    """What RDKit's molecules answer."""
+
+    def __init__(self, *, solid, hydrogens):
+        self.solid, self.hydrogens = solid, hydrogens
+
+    def GetNumConformers(self):  # noqa: N802
+        return 1
+
+    def GetConformer(self):  # noqa: N802
+        return self
+
+    def Is3D(self):  # noqa: N802
+        return self.solid
+
+    def GetPositions(self):  # noqa: N802
+        return np.array([[0.0, 0.0, 0.0], [1.5, 0.0, 0.0]])
+
+    def GetAtoms(self):  # noqa: N802
+        return [Atom(self.hydrogens), Atom(0)]
+
+    def GetBonds(self):  # noqa: N802
+        return []
+
+
+def test_a_molecule_that_lacks_places_is_refused():
+    assert len(structure_of(Drawing(solid=True, hydrogens=0))["numbers"]) == 2
+    with pytest.raises(InputError, match="coordinates of a drawing"):
+        structure_of(Drawing(solid=False, hydrogens=0))
+    with pytest.raises(InputError, match="places of 3 hydrogens"):
+        structure_of(Drawing(solid=True, hydrogens=3))
+
+
+def test_a_batch_of_graphs_is_not_one_structure():
+    one = SimpleNamespace(z=torch.tensor([11, 17]), pos=torch.tensor([[0.0, 0, 0], [2.8, 0, 0]]), num_graphs=1)
+    assert len(structure_of(one)["numbers"]) == 2
+    one.num_graphs = 2
+    with pytest.raises(InputError, match="batch of 2 graphs"):
+        structure_of(one)
+
+
+def test_an_imputer_takes_no_other_modality(model):
+    with pytest.raises(UsageError, match="unknown modality 'compositions'"):
+        model.fit_imputer({"compositions": np.eye(8), "text": np.eye(8)})
+
+
+def test_a_model_has_a_modality():
+    with pytest.raises(UsageError, match="has to have a modality"):
+        AlignedModel.create()

@@ -344,3 +344,18 @@ def test_lines_computed_by_pymatgen_become_peaks_of_their_area():
     assert strongest == pytest.approx(31.7, abs=0.1)
     assert value["wavelength"] == pytest.approx(1.54184)
     assert collate([value], Config())["pattern"].isfinite().all()
+
+
+@pytest.mark.parametrize(("source", "wavelength"), [("MoKa", 0.71073), ("CuKa", 1.54184), ("CoKa", 1.79026)])
+def test_lines_computed_by_pymatgen_tell_their_wavelength(source, wavelength):
+    from pymatgen.analysis.diffraction.xrd import XRDCalculator
+    from pymatgen.core import Lattice, Structure
+
+    salt = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    pattern = XRDCalculator(source).get_pattern(salt)
+    value = xrd.coerce(pattern)
+    assert value["wavelength"] == pytest.approx(wavelength, abs=2e-4)
+    angle = value["two_theta"][value["intensity"].argmax()]
+    assert wavelength / (2 * np.sin(np.radians(angle / 2))) == pytest.approx(2.82, abs=0.01)
+    pattern.d_hkls = None
+    assert xrd.coerce(pattern)["wavelength"] == xrd.CU_K_ALPHA

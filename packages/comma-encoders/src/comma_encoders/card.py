@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from comma_encoders.card_figures import figures, table
+from comma_encoders.errors import InputError
 from comma_encoders.folder import read_config, read_manifest, sha256
 
 UNKNOWN = "unknown"
@@ -39,7 +40,11 @@ machine no network is asked. Loading verifies the sha256 of every file, and asks
 def parameters(folder: Path) -> dict[str, int]:
     """Modality -> weights of its encoder and head; `imputer` where there is one."""
     counts: Counter[str] = Counter()
-    with safe_open(folder / "model.safetensors", framework="numpy") as weights:
+    try:
+        opened = safe_open(folder / "model.safetensors", framework="numpy")
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{folder}/model.safetensors cannot be read: {error}; copy the whole folder again") from error
+    with opened as weights:
         for key in weights.keys():  # noqa: SIM118  it is no mapping
             part, _, rest = key.partition(".")
             size = 1

@@ -85,12 +85,16 @@ def tokenizer(
     size: Annotated[int, typer.Option(help="Symbols at most.")] = 2048,
 ) -> None:
     """Make a vocabulary from texts; use it with `--set encoders.text.vocabulary=FILE`."""
+    from comma_encoders.errors import UsageError
     from comma_encoders.modalities.text.tokenizer import Tokenizer
     from comma_encoders.modalities.text.vocabulary import learn
     from comma_encoders.values import read_text
 
     made = Tokenizer(learn((line for path in texts for line in read_text(path).splitlines()), size))
-    made.save(out)
+    try:
+        made.save(out)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written: {error}") from error
     print(f"{out}: {len(made)} symbols", file=sys.stderr)
 
 

@@ -1,4 +1,7 @@
-"""Where a model computes."""
+"""Where a model computes, and in what."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -22,4 +25,21 @@ def device(name: str | torch.device) -> torch.device:
         return torch.device(available()[-1])
     if name.partition(":")[0] not in available():
         raise UsageError(f"there is no device {name!r} here; available are auto, {', '.join(available())}")
-    return torch.device(name)
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"{name!r} is no device: {error}") from error
+
+
+@contextmanager
+def floats() -> Iterator[None]:
+    """float32 for what is made without saying so, also in a program that has made float64 torch's default."""
+    before = torch.get_default_dtype()
+    if before == torch.float32:
+        yield
+        return
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

@@ -6,23 +6,24 @@ A value that cannot be encoded does not take its batch with it: it is found, and
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from comma_encoders.errors import InputError, NotFiniteError
-from comma_encoders.packing import Packer
+from comma_encoders.packing import Packer, raw_bytes
 from comma_encoders.types import Embedded, Inputs
 
 UNREADABLE = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 """What objects of other libraries raise where they are not what they look like."""
 WINDOW = 1024
-"""Values that are held in memory, and packed by size, at a time."""
-
-
+"""Values that are held in memory, and packed by size, at a time; fewer where they are large."""
+HELD = 256 * 2**20
+"""Bytes of raw values from which on no more are held."""
 NOT_FINITE = "its vector is not finite: the value is beyond what the model's numbers hold, or the model is damaged"
 
 
@@ -51,37 +52,42 @@ class Way:
     dim: int
 
 
-def windows(values: Iterable[Any]) -> Iterator[list[Any]]:
-    """The values in lists of at most `WINDOW`."""
-    iterator = iter(values)
-    while window := list(islice(iterator, WINDOW)):
+def _coerced(value: Any, way: Way) -> Any:
+    """The raw value, or why there is none."""
+    try:
+        return way.coerce(value)
+    except InputError as error:
+        return error
+    except UNREADABLE as error:  # any object may stand in a list, and one must not take the others with it
+        return InputError(f"a {type(value).__name__} cannot be read ({type(error).__name__}: {error})")
+
+
+def _windows(values: Iterable[Any], way: Way) -> Iterator[list[Any]]:
+    """What `_coerced` gives of the values, in lists of at most `WINDOW`, and of about `HELD` bytes."""
+    window: list[Any] = []
+    held = 0
+    for value in values:
+        raw = _coerced(value, way)
+        window.append(raw)
+        held += raw_bytes(raw)
+        if len(window) == WINDOW or held >= HELD:
+            yield window
+            window, held = [], 0
+    if window:
         yield window
 
 
-def _coerced(values: Sequence[Any], way: Way, refused: dict[int, InputError]) -> dict[int, Any]:
-    """Place -> raw value; what is no such value is noted in `refused`."""
-    raw: dict[int, Any] = {}
-    for i, value in enumerate(values):
-        try:
-            raw[i] = way.coerce(value)
-        except InputError as error:
-            refused[i] = error
-        except UNREADABLE as error:  # any object may stand in a list, and one must not take the others with it
-            refused[i] = InputError(f"a {type(value).__name__} cannot be read ({type(error).__name__}: {error})")
-    return raw
-
-
-def _window(values: Sequence[Any], way: Way, batch_size: int, done: Callable[[int], None]) -> Encoded:
-    """One window, coerced and encoded."""
-    refused: dict[int, InputError] = {}
-    raw = _coerced(values, way, refused)
-    places = list(raw)
+def _window(window: Sequence[Any], way: Way, batch_size: int, done: Callable[[int], None]) -> Encoded:
+    """The values of one window encoded."""
+    refused = {i: raw for i, raw in enumerate(window) if isinstance(raw, InputError)}
+    places = [i for i in range(len(window)) if i not in refused]
     packer = Packer(way.collate, batch_size)
-    z = torch.zeros(len(raw), way.dim)
-    for chosen, inputs in packer(list(raw.values())):
+    z = torch.zeros(len(places), way.dim, dtype=torch.float32)
+    done(len(refused))
+    for chosen, inputs in packer([window[i] for i in places]):
         z[chosen] = way.run(inputs).float().cpu()
         done(len(chosen))
-    done(len(refused) + len(packer.refused))
+    done(len(packer.refused))
     lost: dict[int, InputError] = {
         i: NotFiniteError(NOT_FINITE) for i in torch.flatten((~z.isfinite().all(dim=1)).nonzero()).tolist()
     }
@@ -101,27 +107,44 @@ def encode(
     parts: list[Encoded] = []
     refused: dict[int, InputError] = {}
     places, start = [torch.zeros(0, dtype=torch.long)], 0
-    for window in windows(values):
+    for window in _windows(values, way):
         part = _window(window, way, batch_size, done)
         refused |= {start + i: error for i, error in part.refused.items()}
         places.append(part.places + start)
         parts.append(part)
         start += len(window)
-    z = torch.cat([torch.zeros(0, way.dim), *(part.z for part in parts)])
+    z = torch.cat([torch.zeros(0, way.dim, dtype=torch.float32), *(part.z for part in parts)])
     return Encoded(z=z, places=torch.cat(places), refused=refused)
+
+
+_LOCK = Lock()
+_WITHIN: WeakKeyDictionary[nn.Module, tuple[int, list[nn.Module]]] = WeakKeyDictionary()
+"""Module -> how many are within `evaluating` of it, and its parts that were training before the first."""
 
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and each part back to what it was: some may be frozen while others are trained."""
-    training = [part for part in module.modules() if part.training]
-    for part in training:
-        part.training = False
+    """Evaluation mode, and each part back to what it was: some may be frozen while others are trained.
+
+    Of several threads the first changes the mode and the last changes it back.
+    """
+    with _LOCK:
+        count, training = _WITHIN.get(module, (0, []))
+        if not count:
+            training = [part for part in module.modules() if part.training]
+            for part in training:
+                part.training = False
+        _WITHIN[module] = count + 1, training
     try:
         yield
     finally:
-        for part in training:
-            part.training = True
+        with _LOCK:
+            count, training = _WITHIN.pop(module)
+            if count > 1:
+                _WITHIN[module] = count - 1, training
+            else:
+                for part in training:
+                    part.training = True
 
 
 def joined(parts: Sequence[Embedded]) -> Embedded:

@@ -162,7 +162,8 @@ class Featurizer:
             )
             return
 
-    @staticmethod
-    def _alone(entry: Any) -> Any:
-        """The value of an entry: matminer wraps it in a tuple."""
-        return entry[0] if isinstance(entry, tuple) and len(entry) == 1 else entry
+    def _alone(self, entry: Any) -> Any:
+        """The value of an entry: matminer wraps it in a tuple, which a protocol of one step is itself."""
+        if not isinstance(entry, tuple) or len(entry) != 1:
+            return entry
+        return entry if self.modality == "text" and isinstance(entry[0], str) else entry[0]

@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -48,10 +48,9 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
 def _kept(name: str, config: Any, folder: Path) -> dict[str, Any]:
     """A config as JSON, with copies in the folder of the files that it names."""
     content = asdict(config)
-    for key, source in get(name).files(config).items():
-        target = f"{name}-{key}{source.suffix}"
-        shutil.copyfile(source, folder / target)
-        content[key] = target
+    for key, file in get(name).files(config).items():
+        content[key] = f"{name}-{key}{file.suffix}"
+        (folder / content[key]).write_text(file.content, encoding="utf-8", newline="\n")
     return content
 
 
@@ -106,7 +105,7 @@ def overwrite(model: AlignedModel, folder: Path, about: Mapping[str, Any] | None
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
         new, old = Path(beside) / "new", Path(beside) / "old"
-        save(model, new, about)  # first: a loaded model names files of the folder, such as its vocabulary
+        save(model, new, about)
         if folder.exists():
             folder.rename(old)
         try:
@@ -165,7 +164,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _verify(folder: Path) -> None:
+def _verify(folder: Path) -> Mapping[str, str]:
+    """The hashes of the model's files, each of which is there and is what it was."""
     hashes = read_manifest(folder).get("sha256")
     if not isinstance(hashes, dict) or not {"config.json", "model.safetensors"} <= hashes.keys():
         raise InputError(f"{folder}/manifest.json does not hold the hashes of the model's files; save the model again")
@@ -175,19 +175,21 @@ def _verify(folder: Path) -> None:
             raise InputError(f"{path} is missing; copy the whole folder again")
         if sha256(path) != expected:
             raise InputError(f"{path} is damaged: its sha256 is not that of the manifest; copy it again")
+    return hashes
 
 
-def _config(name: str, content: Mapping[str, Any], folder: Path) -> Any:
-    """A modality's config, with the files that it names found in the folder."""
+def _config(name: str, content: Mapping[str, Any], folder: Path, hashes: Mapping[str, str]) -> Any:
+    """A modality's config, with the content of the files of the folder that it names."""
     modality = get(name)
     settings = {f.name for f in fields(modality.Config)}
     unknown = sorted(set(content) - settings)
     if unknown:
         raise InputError(f"{folder}: {name} has no setting {unknown[0]!r} in comma-encoders {__version__}; upgrade it")
     stated = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}  # JSON has no tuples
-    config = modality.Config(**{**getattr(modality.Config, "BEFORE", {}), **stated})
-    kept = {key: str(folder / Path(str(content[key])).name) for key in modality.files(config)}
-    return replace(config, **kept)
+    for key, value in content.items():
+        if isinstance(value, str) and value.startswith(f"{name}-{key}.") and value in hashes:
+            stated[key] = (folder / Path(value).name).read_text(encoding="utf-8")
+    return modality.bare(modality.Config(**{**getattr(modality.Config, "BEFORE", {}), **stated}))
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -242,12 +244,13 @@ def load(
     folder = Path(folder)
     if precision not in known.LEAST:
         raise UsageError(f"precision={precision!r}; it has to be {' or '.join(map(repr, known.LEAST))}")
-    _verify(folder)
+    hashes = _verify(folder)
     config = read_config(folder)
-    configs = {n: get(n).bare(_config(n, c, folder)) for n, c in config["modalities"].items()}
-    model = AlignedModel(configs, config["dim"], shared_head=config.get("shared_head", False))
-    if "imputer" in config:
-        model.imputer = Imputer(config["imputer"], config["dim"])
+    configs = {n: _config(n, c, folder, hashes) for n, c in config["modalities"].items()}
+    with torch.random.fork_rng(devices=[]):  # the weights that are drawn here are replaced
+        model = AlignedModel(configs, config["dim"], shared_head=config.get("shared_head", False))
+        if "imputer" in config:
+            model.imputer = Imputer(config["imputer"], config["dim"])
     origin = f"{folder}, saved by comma-encoders {config.get('comma_encoders')},"
     fit(model, read_weights(folder / "model.safetensors"), origin)
     model.to(device_of(device)).eval()

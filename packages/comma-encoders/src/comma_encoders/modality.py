@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
 from comma_encoders import modalities
@@ -20,7 +19,16 @@ from comma_encoders.errors import MissingDependencyError, UsageError
 ENTRY_POINTS = "comma.modalities"
 
 
-def no_files(_config: Any) -> Mapping[str, Path]:
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """A file of a model folder beside the weights, such as a vocabulary."""
+
+    content: str
+    suffix: str
+    """How its name ends, `.json`."""
+
+
+def no_files(_config: Any) -> Mapping[str, File]:
     """The modality keeps nothing but weights."""
     return {}
 
@@ -53,10 +61,14 @@ class Modality:
     """(raw values, config) -> `Inputs`; raises `InputError` for a value that would crash or hang."""
     Encoder: Callable[..., Any]
     """(config) -> module from `Inputs` to (values, module.width)."""
-    files: Callable[[Any], Mapping[str, Path]] = no_files
-    """(config) -> config field -> file: what a model folder has to keep beside the weights."""
+    files: Callable[[Any], Mapping[str, File]] = no_files
+    """(config) -> config field -> file: what a model folder has to keep beside the weights. Where a folder is loaded,
+    the field holds the content, so that a model stays what it is when files change or go."""
+    own: Callable[[Any], Any] = same
+    """(config) -> the same with the content of files in place of their paths, where that changes nothing else."""
     bare: Callable[[Any], Any] = same
-    """(config) -> the config of the same encoder that fetches no pretrained weights, since a model folder has them."""
+    """(config of a folder) -> the config of the same encoder that needs nothing from elsewhere, no weights either;
+    raises `InputError` for one that asks for it."""
     Pretext: Callable[..., Any] | None = None
     """(encoder, config) -> module that pre-trains the encoder on its modality alone; None where there is no such task.
 

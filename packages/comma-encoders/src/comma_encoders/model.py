@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from comma_encoders import imputer_fit
+from comma_encoders.device import floats
 from comma_encoders.encoding import UNREADABLE, WINDOW, Encoded, Way, encode, evaluating, joined
 from comma_encoders.errors import InputError, KindError, UsageError
 from comma_encoders.head import SHARED, Head, shared
@@ -37,13 +38,17 @@ class AlignedModel(nn.Module):
                 otherwise each has its own.
         """
         super().__init__()
-        self.configs = dict(sorted(configs.items()))
+        if not configs:
+            raise UsageError("a model has to have a modality, e.g. AlignedModel.create('structure', 'text')")
+        self.configs = {name: get(name).own(config) for name, config in sorted(configs.items())}
         self.dim = dim
-        encoders = {name: get(name).Encoder(config) for name, config in self.configs.items()}
-        self.encoders = nn.ModuleDict(encoders)
         self.shared_head = shared_head
-        widths = {name: encoder.width for name, encoder in encoders.items()}
-        self.heads = nn.ModuleDict(shared(widths, dim) if shared_head else {n: Head(w, dim) for n, w in widths.items()})
+        with floats():
+            encoders = {name: get(name).Encoder(config) for name, config in self.configs.items()}
+            self.encoders = nn.ModuleDict(encoders)
+            widths = {name: encoder.width for name, encoder in encoders.items()}
+            heads = shared(widths, dim) if shared_head else {n: Head(w, dim) for n, w in widths.items()}
+            self.heads = nn.ModuleDict(heads)
         self.imputer: Imputer | None = None
         self.about: Mapping[str, Any] = {}
         """What the maker of a loaded model says of it: data, split, groups seen; `save` passes it on."""
@@ -262,6 +267,7 @@ class AlignedModel(nn.Module):
             InputError: vectors that are not finite, or hardly any sample has two modalities.
         """
         for name, side in embedded.items():
+            self.check_has(name)
             z = torch.as_tensor(side.z if isinstance(side, Embedded) else side)
             if z.ndim != 2 or z.shape[1] != self.dim:
                 raise UsageError(f"{name}: this model's vectors are (n, {self.dim}); got {tuple(z.shape)}")

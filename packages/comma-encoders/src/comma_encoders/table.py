@@ -80,15 +80,17 @@ def writer(path: Path | None) -> Callable[[Table], None]:
     A file appears under its name when it is complete.
 
     Raises:
-        UsageError: an ending that no table has, or a folder that does not exist.
+        UsageError: an ending that no table has, a folder, or one that does not exist; later, a full disk or no
+            permission.
         MissingDependencyError: Parquet without pyarrow.
     """
     if path is None:
         return lambda table: sys.stdout.writelines(lines(table))
     if path.suffix.lower() not in WRITERS:
         raise UsageError(f"{path}: --out has to end with {', '.join(WRITERS)}")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.absolute().parent}")
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        what = "it is a folder" if path.is_dir() else f"there is no folder {path.absolute().parent}"
+        raise UsageError(f"{path}: {what}; give the path of a file to write")
     if path.suffix.lower() == ".parquet":
         _need_pyarrow()
     return lambda table: _whole(table, path)
@@ -110,5 +112,7 @@ def _whole(table: Table, path: Path) -> None:
     try:
         WRITERS[path.suffix.lower()](table, staged)
         staged.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error}") from error
     finally:
         staged.unlink(missing_ok=True)

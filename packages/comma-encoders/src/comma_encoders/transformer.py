@@ -6,6 +6,7 @@ no state that `clone` would have to carry over.
 
 import importlib
 import inspect
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,9 @@ class Vectors:
         self.model = model
         self.batch_size = batch_size
         self.device = device
-        self._sklearn_output_config = {"transform": "default"}  # under this name scikit-learn's clone copies it
+        self._sklearn_output_config: dict[str, str | None] = {
+            "transform": None
+        }  # under this name scikit-learn's clone copies it
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002  scikit-learn's signature
         """The parameters, as they were given."""
@@ -83,11 +86,21 @@ class Vectors:
         model = model_of(self.model, self.modality, self.device)
         values = self._column(X)
         found = model.encode(self.modality, values, batch_size=self.batch_size, output="numpy")
-        if self._sklearn_output_config["transform"] == "default":
+        if self._output() == "default":
             return found
         import pandas as pd  # noqa: PLC0415  asked for
 
-        return pd.DataFrame(found, columns=self.get_feature_names_out(), index=getattr(values, "index", None))
+        index = values.index if hasattr(values, "iloc") else None  # a list has a method of that name
+        return pd.DataFrame(found, columns=self.get_feature_names_out(), index=index)
+
+    def _output(self) -> str:
+        """What `set_output` asked for, or else scikit-learn's own setting where it is in use."""
+        asked: str | None = self._sklearn_output_config["transform"]
+        if asked is None:
+            sklearn = sys.modules.get("sklearn")
+            asked = str(sklearn.get_config()["transform_output"]) if sklearn else "default"
+            self._check_output(asked)
+        return asked
 
     def fit_transform(self, X: Iterable[Any], y: Any = None, **_: Any) -> Any:  # noqa: ARG002, N803
         """As `transform`."""
@@ -99,11 +112,15 @@ class Vectors:
         Raises:
             UsageError: another word.
         """
-        if transform not in (None, "default", "pandas"):
-            raise UsageError(f"transform={transform!r}; it has to be 'default' or 'pandas'")
         if transform is not None:
+            self._check_output(transform)
             self._sklearn_output_config = {"transform": transform}
         return self
+
+    @staticmethod
+    def _check_output(word: str) -> None:
+        if word not in ("default", "pandas"):
+            raise UsageError(f"transform={word!r}; it has to be 'default' or 'pandas'")
 
     @staticmethod
     def _column(values: Any) -> Any:

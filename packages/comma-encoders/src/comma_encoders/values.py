@@ -71,7 +71,7 @@ def embed(model: AlignedModel, values: Sequence[str], modality: str | None, *, b
         model.check_has(name)
     names: list[str] = []
     kinds: list[str] = []
-    parts = [torch.zeros(0, model.dim)]
+    parts = [torch.zeros(0, model.dim, dtype=torch.float32)]
     refused: dict[str, InputError] = {}
     for kind, group in groups.items():
         contents, unread = _readable(group, kind)
@@ -81,4 +81,6 @@ def embed(model: AlignedModel, values: Sequence[str], modality: str | None, *, b
         names += [given[place] for place in encoded.places.tolist()]
         kinds += [kind] * len(encoded.places)
         parts.append(encoded.z)
-    return Outcome(table=Table(values=names, modalities=kinds, vectors=torch.cat(parts).numpy()), refused=refused)
+    # a name of a file that is not UTF-8 can be written nowhere else
+    told = [name.encode("utf-8", "backslashreplace").decode() for name in names]
+    return Outcome(table=Table(values=told, modalities=kinds, vectors=torch.cat(parts).numpy()), refused=refused)

@@ -15,7 +15,8 @@ def coerce(value: Any) -> dict[str, float]:
     """Element -> amount, from a formula such as `LiFePO4`, a pymatgen Composition, or a mapping.
 
     Raises:
-        InputError: none of these, or not a formula. Hydrates written with a dot are refused rather than misread.
+        InputError: none of these, or not a formula. Hydrates and other adducts that are written with a dot are refused
+            rather than misread.
     """
     from pymatgen.core import Composition  # noqa: PLC0415  half a second
 
@@ -26,7 +27,7 @@ def coerce(value: Any) -> dict[str, float]:
     if not isinstance(value, str):
         raise KindError(f"cannot make a composition of {type(value).__name__}; give a formula or a mapping")
     try:
-        if any(dot in value for dot in ("·", "*", "•")) or _counts_water(value) or ADDUCT.search(value):
+        if any(dot in value for dot in ("·", "*", "•")) or _counts_water(value) or _counts_units(value):
             raise ValueError("it is written as an adduct")  # noqa: TRY301  one message for all that cannot be read
         return coerce(Composition(value, strict=True))
     except ValueError as error:
@@ -37,6 +38,33 @@ def coerce(value: Any) -> dict[str, float]:
 
 ADDUCT = re.compile(r"\.\s*\d+(?:\.\d+)?\s*\(?\s*(?:NH3|D2O)")
 """A count behind a dot and what it counts, as in MgCl2.6NH3, which pymatgen would take for decimals."""
+
+
+UNITS = re.compile(r"\.(?=(?P<count>[1-9]\d*)(?P<unit>[A-Z][A-Za-z0-9()]*)$)")
+"""A dot, a whole number and a formula behind it: decimals as in La.7Sr.3, or a count as in BaO.6Fe2O3."""
+
+
+def _counts_units(formula: str) -> bool:
+    """Whether a plain dot may stand before a count of formula units: both sides of it are whole compounds."""
+    from pymatgen.core import Composition  # noqa: PLC0415  half a second
+
+    if ADDUCT.search(formula):
+        return True
+    found = UNITS.search("".join(formula.split()))
+    if found is None:
+        return False
+    try:
+        sides = [Composition(side, strict=True) for side in (found.string[: found.start()], found["unit"])]
+    except ValueError:
+        return False
+    return all(len(side) > 1 and _neutral(side) for side in sides)
+
+
+def _neutral(side: Any) -> bool:
+    try:
+        return bool(side.oxi_state_guesses())
+    except ValueError:  # amounts that are not whole
+        return False
 
 
 def _counts_water(formula: str) -> bool:

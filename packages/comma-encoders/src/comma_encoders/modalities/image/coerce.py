@@ -16,7 +16,11 @@ def _grey(array: np.ndarray) -> np.ndarray:
     """(height, width) from (height, width) or (height, width, channels): grey or colours, perhaps an opacity behind."""
     if array.ndim != 3 or array.shape[-1] not in {1, 2, 3, 4}:
         return array
-    return array[..., 0] if array.shape[-1] < 3 else array[..., :3].mean(axis=-1)
+    if array.shape[-1] < 3:
+        return array[..., 0]
+    # float32 holds the sum of three 16-bit numbers, in half the memory of what numpy takes by itself
+    small = array.dtype.kind in "bui" and array.dtype.itemsize <= 2
+    return array[..., :3].mean(axis=-1, dtype=np.float32 if small else None)
 
 
 MIXED = {"P", "PA", "CMYK", "LAB", "HSV", "YCbCr"}

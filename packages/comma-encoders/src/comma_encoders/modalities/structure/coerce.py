@@ -49,6 +49,15 @@ def _from_rdkit(molecule: Any) -> dict[str, np.ndarray]:
     if not molecule.GetNumConformers():
         raise InputError("an RDKit molecule without coordinates; embed it first, e.g. with AllChem.EmbedMolecule")
     atoms = list(molecule.GetAtoms())
+    if not molecule.GetConformer().Is3D():
+        raise InputError(
+            "an RDKit molecule with the coordinates of a drawing; embed it, e.g. with AllChem.EmbedMolecule"
+        )
+    if absent := sum(atom.GetTotalNumHs() for atom in atoms):
+        raise InputError(
+            f"an RDKit molecule without the places of {absent} hydrogens; add them with Chem.AddHs(molecule, "
+            "addCoords=True)"
+        )
     positions = molecule.GetConformer().GetPositions()
     bonds = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx(), b.GetBondTypeAsDouble()) for b in molecule.GetBonds()]
     charges = [atom.GetFormalCharge() for atom in atoms]
@@ -58,6 +67,8 @@ def _from_rdkit(molecule: Any) -> dict[str, np.ndarray]:
 
 def _from_pyg(data: Any) -> dict[str, np.ndarray]:
     """`pbc` says which vectors of `cell` repeat; without it, those that are not zero do."""
+    if getattr(data, "num_graphs", 1) > 1:
+        raise InputError(f"a PyG batch of {data.num_graphs} graphs; give data.to_data_list()")
     numbers, positions, cell, pbc = (_array(getattr(data, name, None)) for name in ("z", "pos", "cell", "pbc"))
     if numbers is None or positions is None or positions.shape != (numbers.size, 3):
         shapes = ["nothing" if part is None else str(part.shape) for part in (numbers, positions)]
@@ -96,7 +107,7 @@ def coerce(value: Any) -> dict[str, Any]:
     Oxidation states, initial or formal charges, and an RDKit molecule's bonds are kept.
 
     Raises:
-        InputError: none of these, or a structure with shared sites.
+        InputError: none of these, a structure with shared sites, or a molecule that lacks places of atoms.
     """
     if isinstance(value, Mapping) and "numbers" in value:
         return dict(value)

@@ -155,13 +155,17 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which forks nothing
 
 
 def run(kernel: Any, *arguments: Any) -> None:
-    """Call a kernel on as many threads as torch has, and leave torch as many."""
+    """Call a kernel on as many threads as torch has, and leave both with as many as they had."""
     global _began  # noqa: PLW0603  of this process
     threads = torch.get_num_threads()
     with _LOCK:
         _began = True
+        before = numba.get_num_threads()
         numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
-        kernel(*arguments)
+        try:
+            kernel(*arguments)
+        finally:
+            numba.set_num_threads(before)
     if torch.get_num_threads() != threads:  # numba's pool, when it starts, sets the number of OpenMP threads for all
         torch.set_num_threads(threads)
 

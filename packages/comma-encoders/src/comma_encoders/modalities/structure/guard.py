@@ -5,6 +5,7 @@ value passes, whoever made it.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import hypot, isfinite
 from typing import Any
 
@@ -18,6 +19,8 @@ MIN_HEIGHT = 1.0
 """Å between opposite faces of the cell; a thinner cell makes the number of images explode."""
 MAX_EXTENT = 1e5
 """Å."""
+VACUUM = 4
+"""Cutoffs from which on a cell may hold more vacuum than its mean density tells."""
 
 
 def heights(cell: np.ndarray) -> np.ndarray:
@@ -59,16 +62,27 @@ def estimated_edges(positions: np.ndarray, cell: np.ndarray, periodic: np.ndarra
     Args:
         positions: (n, 3), Å.
         cell: (3, 3), Å, completed.
-        periodic: (3,); along the other directions the atoms' extent, at least the cutoff, stands for the cell's.
+        periodic: (3,); along the other directions the atoms' extent, at least the cutoff, stands for the cell's, and
+            along these where the cell has room for vacuum.
         cutoff: Å.
     """
     n, space = len(positions), _volume(cell)
-    if not periodic.all():
-        extent = np.ptp(positions @ np.linalg.inv(cell), axis=0)
-        space *= float(np.where(periodic, 1.0, np.maximum(extent, cutoff)).prod())
+    room = heights(cell)
+    if not periodic.all() or room.max() > VACUUM * cutoff:
+        fractional = positions @ np.linalg.inv(cell)
+        extent = np.maximum(np.ptp(fractional, axis=0) * room, cutoff) / room
+        held = [_occupied(along, cutoff / high) for along, high in zip(fractional.T, room.tolist(), strict=True)]
+        space *= float(np.where(periodic, held, extent).prod())
     density = n / space
     pairs = n * density * 4 / 3 * np.pi * cutoff**3
     return float(pairs if periodic.any() else min(pairs, n * (n - 1)))
+
+
+def _occupied(along: np.ndarray, least: float) -> float:
+    """Share of a periodic direction in which there are atoms: all but the widest gap, and at least `least`."""
+    places = np.sort(along % 1.0)
+    gap = max([1.0 + places[0] - places[-1], *(after - before for before, after in pairwise(places.tolist()))])
+    return float(min(1.0, max(1.0 - gap, least)))
 
 
 def _whole(given: Any) -> np.ndarray:
@@ -111,12 +125,21 @@ def _check_values(numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray) 
         raise InputError(f"coordinates beyond {MAX_EXTENT:g} Å; are they in Å?")
 
 
-def _check_cell(full: np.ndarray, periodic: np.ndarray) -> None:
-    if periodic.any() and heights(full)[periodic].min() < MIN_HEIGHT:
+def _safe_cell(full: np.ndarray, periodic: np.ndarray) -> np.ndarray:
+    """The cell; of a skewed one that is thin the compact one of the same lattice."""
+    if not periodic.any() or heights(full)[periodic].min() >= MIN_HEIGHT:
+        return full
+    compact = full
+    if periodic.all() and _volume(full) >= MIN_HEIGHT**3:
+        from pymatgen.core import Lattice  # noqa: PLC0415  half a second
+
+        compact = np.array(Lattice(full).get_lll_reduced_lattice().matrix)
+    if heights(compact)[periodic].min() < MIN_HEIGHT:
         raise InputError(
             f"the cell is flat or thinner than {MIN_HEIGHT} Å in a direction in which it repeats; is it in Å, with a "
             "lattice vector in each row?"
         )
+    return compact
 
 
 def checked(value: Any, config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -130,7 +153,7 @@ def checked(value: Any, config: Config) -> tuple[np.ndarray, np.ndarray, np.ndar
     _check_shapes(numbers, positions, cell, periodic)
     _check_values(numbers, positions, cell)
     full = completed(cell, periodic)
-    _check_cell(full, periodic)
+    full = _safe_cell(full, periodic)
     edges = estimated_edges(positions, full, periodic, config.cutoff)
     if edges > config.max_edges:
         raise InputError(

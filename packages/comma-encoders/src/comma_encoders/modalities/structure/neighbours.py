@@ -13,6 +13,8 @@ MIN_DISTANCE = 0.5
 """Å; nearer atoms are a mistake in the data."""
 LARGE = 600
 """Atoms from which on a search by cells of space pays."""
+SPARSE = 100
+"""Cells of space for each atom from which on they cost more than they spare: all of them are made, empty or not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +95,12 @@ def _large(points: np.ndarray, cell: np.ndarray, periodic: np.ndarray, cutoff: f
     return found, float(distance.min()) if len(distance) else np.inf
 
 
+def _spaces(points: np.ndarray, cell: np.ndarray, periodic: np.ndarray, cutoff: float) -> float:
+    """About how many cubes as wide as the cutoff hold the atoms and the images near them."""
+    span = np.maximum(np.ptp(points, axis=0), np.abs(cell[np.asarray(periodic, dtype=bool)]).sum(axis=0))
+    return float((span / cutoff + 3).prod())
+
+
 def neighbours(
     positions: np.ndarray, cell: np.ndarray, periodic: np.ndarray, cutoff: float, *, least: float = MIN_DISTANCE
 ) -> Neighbours:
@@ -108,8 +116,8 @@ def neighbours(
     Raises:
         InputError: two atoms nearer than `least`.
     """
-    search = _small if len(positions) < LARGE else _large
     points = np.ascontiguousarray(positions, dtype=np.float64)
+    search = _small if len(points) < LARGE or _spaces(points, cell, periodic, cutoff) > SPARSE * len(points) else _large
     found, nearest = search(points, np.ascontiguousarray(cell, dtype=np.float64), periodic, float(cutoff))
     if nearest < least:
         raise InputError(f"two atoms of a structure are less than {least} Å apart; repair or drop it")

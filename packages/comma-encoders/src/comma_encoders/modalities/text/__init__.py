@@ -13,6 +13,8 @@ MODALITY = Modality(
     collate=lazy(__name__, "steps:collate"),
     Encoder=lazy(__name__, "encoder:Encoder"),
     files=lazy(__name__, "files:files"),
+    own=lazy(__name__, "files:own"),
+    bare=lazy(__name__, "files:bare"),
     Pretext=lazy(__name__, "pretext:Pretext"),
     parts=lazy(__name__, "parts:parts"),
 )

@@ -1,7 +1,7 @@
 """The configuration of the protocol encoder."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 Tuned = Literal["all", "top", "nothing"]
@@ -20,8 +20,8 @@ class Config:
     """What models were made with that do not state these settings, since they are older."""
     __pydantic_config__ = {"extra": "forbid", "use_attribute_docstrings": True}  # noqa: RUF012  read by pydantic
 
-    vocabulary: str = ""
-    """Path of a vocabulary made by `comma-encoders tokenizer`; empty for the one in the package."""
+    vocabulary: str = field(default="", repr=False)
+    """Path of a vocabulary made by `comma-encoders tokenizer`, or its content; empty for the one in the package."""
     width: int = 128
     """Channels of a token and of a step."""
     heads: int = 4
@@ -38,9 +38,10 @@ class Config:
     """Whether the formulas in a text are also added up to one composition, weighed by moles where those are given."""
     dropout: float = 0.1
     """Share of hidden channels left out in training."""
-    pretrained: str = ""
-    """Hugging Face encoder in place of the token layers: `name[@revision]` of the hub, a folder, or its config.json."""
-    tokenizer: str = ""
-    """Path of that encoder's tokenizer.json; empty for the one that belongs to it."""
+    pretrained: str = field(default="", repr=False)
+    """Hugging Face encoder in place of the token layers: `name[@revision]` of the hub, a folder, or the path or content
+    of its config.json."""
+    tokenizer: str = field(default="", repr=False)
+    """Path or content of that encoder's tokenizer.json; empty for the one that belongs to it."""
     tune: Tuned = "all"
     """What of that encoder is trained: all, its top two layers, or nothing."""

@@ -20,7 +20,7 @@ def number_features(magnitudes: Float[Tensor, " n"]) -> Float[Tensor, "n feature
     The distance of two numbers grows with their ratio up to a factor of two, and stays larger beyond.
     """
     magnitude = magnitudes[:, None]
-    phase = 2 * math.pi * magnitude * torch.tensor(FREQUENCIES, device=magnitudes.device)
+    phase = 2 * math.pi * magnitude * magnitudes.new_tensor(FREQUENCIES)
     return torch.cat([torch.ones_like(magnitude), magnitude / 3, phase.sin(), phase.cos()], dim=-1)
 
 

@@ -4,11 +4,8 @@ Its tokens are those of its own tokenizer. What a saved model keeps beside its w
 tokenizer, both JSON, so that it loads without the hub and without the folder it came from.
 """
 
-import atexit
 import json
-import shutil
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from comma_encoders.errors import MissingDependencyError, UsageError
+from comma_encoders.files import stamp
 from comma_encoders.modalities.text.config import Config
 from comma_encoders.modalities.text.layers import Layout
 from comma_encoders.modalities.text.tokenizer import Token
@@ -31,36 +29,59 @@ TOP = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The two files that say what an encoder is, all but its weights."""
+    """What says what an encoder is, all but its weights: the content of two files."""
 
-    config: Path
-    tokenizer: Path
+    name: str
+    """What the user called it."""
+    config: str
+    tokenizer: str
 
 
-def files(config: Config) -> Mapping[str, Path]:
-    """Config field -> file that a saved model keeps."""
-    found = source(config.pretrained, config.tokenizer)
-    return {"pretrained": found.config, "tokenizer": found.tokenizer}
+def is_content(text: str) -> bool:
+    """Whether this is the content of a JSON file, rather than a path or a name."""
+    return text.lstrip().startswith("{")
+
+
+def is_config(pretrained: str) -> bool:
+    """Whether this is a config or the path of one, which give random weights, rather than a folder or a name."""
+    return is_content(pretrained) or pretrained.endswith(".json")
+
+
+def of(config: Config) -> Source:
+    """What a config's encoder is.
+
+    Raises:
+        UsageError: neither a config, nor the path of one, nor a folder with an encoder, nor a name that the hub has; or
+            a tokenizer that cannot be read.
+        MissingDependencyError: transformers is not installed.
+    """
+    name, tokenizer = config.pretrained, config.tokenizer
+    if not is_config(name):
+        return _elsewhere(name, tokenizer)
+    tokenizer = tokenizer or str(Path(name).with_name("tokenizer.json"))
+    told = "the config of the model" if is_content(name) else name
+    return Source(name=told, config=_content(name), tokenizer=_content(tokenizer))
 
 
 @lru_cache(maxsize=8)
-def source(pretrained: str, tokenizer: str) -> Source:
-    """Where config and tokenizer of an encoder are; those of a folder or hub name are written to a temporary folder.
+def _elsewhere(pretrained: str, tokenizer: str) -> Source:
+    """That of a folder or of the hub; read once, as its weights are."""
+    config = _had(pretrained, "AutoConfig").to_json_string()
+    content = _content(tokenizer) if tokenizer else _had(pretrained, "AutoTokenizer").backend_tokenizer.to_str()
+    return Source(name=pretrained, config=config, tokenizer=content)
 
-    Raises:
-        UsageError: neither the path of a config, nor a folder with an encoder, nor a name that the hub has.
-        MissingDependencyError: transformers is not installed.
-    """
-    if pretrained.endswith(".json"):
-        path = Path(pretrained)
-        return Source(config=path, tokenizer=Path(tokenizer or path.with_name("tokenizer.json")))
-    made = Path(tempfile.mkdtemp(prefix="comma-encoders-"))
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    from_hub = _had(pretrained, "AutoConfig")
-    from_hub.to_json_file(made / "config.json")
-    if not tokenizer:
-        _had(pretrained, "AutoTokenizer").backend_tokenizer.save(str(made / "tokenizer.json"))
-    return Source(config=made / "config.json", tokenizer=Path(tokenizer or made / "tokenizer.json"))
+
+def _content(given: str) -> str:
+    """The content of a JSON file, from that or its path."""
+    return given if is_content(given) else _of_file(Path(given), stamp(Path(given)))
+
+
+@lru_cache(maxsize=8)
+def _of_file(path: Path, _stamp: tuple[int, int]) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"text: {path} cannot be read: {error}") from error
 
 
 def _transformers() -> Any:
@@ -95,30 +116,32 @@ def _had(pretrained: str, kind: str, **options: Any) -> Any:
 
 def padding(config: Config) -> int:
     """The id that fills up a block: 0, or what a pretrained encoder has for it."""
-    return _padding(source(config.pretrained, config.tokenizer)) if config.pretrained else 0
+    return _padding(of(config)) if config.pretrained else 0
 
 
 @lru_cache(maxsize=8)
-def _padding(of: Source) -> int:
-    return int(_read(of.config).get("pad_token_id") or 0)
+def _padding(encoder: Source) -> int:
+    return int(_read(encoder).get("pad_token_id") or 0)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(encoder: Source) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"text: {path} cannot be read as the config of a pretrained encoder: {error}") from error
+        content = json.loads(encoder.config)
+    except ValueError as error:
+        raise UsageError(
+            f"text: {encoder.name} cannot be read as the config of a pretrained encoder: {error}"
+        ) from error
     if not isinstance(content, dict) or "model_type" not in content:
-        raise UsageError(f"text: {path} is no config of a Hugging Face encoder: it has no model_type")
+        raise UsageError(f"text: {encoder.name} is no config of a Hugging Face encoder: it has no model_type")
     return content
 
 
 @lru_cache(maxsize=8)
-def _tokenizer(path: Path, longest: int) -> tokenizers.Tokenizer:
+def _tokenizer(encoder: Source, longest: int) -> tokenizers.Tokenizer:
     try:
-        tokenizer = tokenizers.Tokenizer.from_file(str(path))
+        tokenizer = tokenizers.Tokenizer.from_str(encoder.tokenizer)
     except Exception as error:  # the library raises nothing narrower
-        raise UsageError(f"text: {path} cannot be read as a tokenizer: {error}") from error
+        raise UsageError(f"text: the tokenizer of {encoder.name} cannot be read: {error}") from error
     tokenizer.no_padding()
     tokenizer.enable_truncation(longest)
     return tokenizer
@@ -134,12 +157,11 @@ def special(config: Config) -> tuple[int, tuple[int, ...]]:
     Raises:
         UsageError: the tokenizer has no symbol of a hidden token.
     """
-    path = source(config.pretrained, config.tokenizer).tokenizer
-    tokenizer = _tokenizer(path, config.max_tokens)
+    tokenizer = _tokenizer(of(config), config.max_tokens)
     mask = next((i for i in map(tokenizer.token_to_id, MASKS) if i is not None), None)
     if mask is None:
         raise UsageError(
-            f"text: the tokenizer of {config.pretrained!r} has none of the symbols {', '.join(MASKS)}, so tokens "
+            f"text: the tokenizer of {of(config).name!r} has none of the symbols {', '.join(MASKS)}, so tokens "
             "cannot be hidden; pre-train the package's own encoder (pretrained = ''), or take an encoder such as BERT"
         )
     added = (i for i, token in tokenizer.get_added_tokens_decoder().items() if token.special)
@@ -148,14 +170,17 @@ def special(config: Config) -> tuple[int, tuple[int, ...]]:
 
 def symbols(config: Config) -> int:
     """Ids of the encoder's tokenizer run from 0 to below this."""
-    path = source(config.pretrained, config.tokenizer).tokenizer
-    return 1 + max(_tokenizer(path, config.max_tokens).get_vocab().values())
+    return 1 + max(_tokenizer(of(config), config.max_tokens).get_vocab().values())
+
+
+def pieces(step: str, config: Config) -> Sequence[tuple[Token, ...]]:
+    """The tokens of a step, cut where it is longer than `max_tokens`; each piece has the encoder's special tokens."""
+    return _pieces(step, of(config), config.max_tokens)
 
 
 @lru_cache(maxsize=65536)
-def pieces(step: str, config: Config) -> Sequence[tuple[Token, ...]]:
-    """The tokens of a step, cut where it is longer than `max_tokens`; each piece has the encoder's special tokens."""
-    tokenizer = _tokenizer(source(config.pretrained, config.tokenizer).tokenizer, config.max_tokens)
+def _pieces(step: str, encoder: Source, longest: int) -> Sequence[tuple[Token, ...]]:
+    tokenizer = _tokenizer(encoder, longest)
     first = tokenizer.encode(step)
     with_words = (piece for piece in (first, *first.overflowing) if not all(piece.special_tokens_mask))
     return tuple(tuple((i, None) for i in piece.ids) for piece in with_words)
@@ -168,21 +193,20 @@ def backbone(config: Config) -> nn.Module:
         UsageError: it cannot be had, is no encoder, does not fit its tokenizer, or does not take steps of `max_tokens`
             tokens.
     """
-    if config.pretrained.endswith(".json"):
-        model: Any = _bare(Path(config.pretrained))
+    if is_config(config.pretrained):
+        model: Any = _bare(of(config))
     else:
         model = _had(config.pretrained, "AutoModel", use_safetensors=True)
+    encoder = of(config)
     if getattr(model.config, "is_encoder_decoder", False):
-        raise UsageError(f"text: {config.pretrained!r} is an encoder with a decoder; give an encoder such as BERT")
-    symbols = _tokenizer(source(config.pretrained, config.tokenizer).tokenizer, config.max_tokens).get_vocab_size()
+        raise UsageError(f"text: {encoder.name!r} is an encoder with a decoder; give an encoder such as BERT")
+    symbols = _tokenizer(encoder, config.max_tokens).get_vocab_size()
     if symbols > model.config.vocab_size:
-        raise UsageError(
-            f"text: {config.pretrained!r} knows {model.config.vocab_size} symbols, its tokenizer {symbols}"
-        )
+        raise UsageError(f"text: {encoder.name!r} knows {model.config.vocab_size} symbols, its tokenizer {symbols}")
     # some encoders count positions from the id of the padding
     most = getattr(model.config, "max_position_embeddings", config.max_tokens + 2) - 2
     if config.max_tokens > most:
-        raise UsageError(f"text: max_tokens = {config.max_tokens}; {config.pretrained!r} takes at most {most}")
+        raise UsageError(f"text: max_tokens = {config.max_tokens}; {encoder.name!r} takes at most {most}")
     if getattr(model, "pooler", None) is not None:
         model.pooler = None  # its output is not used, and a parameter without a gradient would be dead weight
     module: nn.Module = model.float()
@@ -193,16 +217,18 @@ CODE = ("auto_map", "attn_implementation", "_attn_implementation", "custom_pipel
 """Keys of a config that name code of the hub; what loads a model of others never runs any."""
 
 
-def _bare(path: Path) -> Any:
+def _bare(encoder: Source) -> Any:
     """The encoder of a config, with random weights."""
-    content = {key: value for key, value in _read(path).items() if key not in CODE}
+    content = {key: value for key, value in _read(encoder).items() if key not in CODE}
     transformers = _transformers()
     try:
         own = transformers.AutoConfig.for_model(content.pop("model_type"), **content)
         return transformers.AutoModel.from_config(own, trust_remote_code=False)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise UsageError(f"text: {path} is no config of an encoder that transformers has: {reason[:300]}") from error
+        raise UsageError(
+            f"text: {encoder.name} is no config of an encoder that transformers has: {reason[:300]}"
+        ) from error
 
 
 def tuned(model: nn.Module, tune: str) -> None:

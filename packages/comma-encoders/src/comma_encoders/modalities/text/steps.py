@@ -34,13 +34,15 @@ def encoded(value: Any, config: Config) -> list[Step]:
     """The steps of one protocol as tokens: empty ones left out, long ones cut, at most `max_steps`.
 
     Raises:
-        InputError: not a sequence of strings, or no step with a word in it.
+        InputError: not a sequence of strings, or no step with a word in it that the vocabulary can spell.
     """
     if isinstance(value, str) or not all(isinstance(step, str) for step in value):
         raise InputError(f"a protocol has to be a tuple of steps (strings); got {type(value).__name__}")
     steps = [piece for step in value for piece in _pieces(step, config)]
     if not steps:
         raise InputError("a protocol without words; leave the value out instead")
+    if not config.pretrained and all(i in tokenizer_of(config).mute for step in steps for i, _ in step):
+        raise InputError("a protocol of which no word can be read: the vocabulary holds English; translate it first")
     return steps[: config.max_steps]
 
 

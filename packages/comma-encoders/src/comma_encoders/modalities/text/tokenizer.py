@@ -2,7 +2,7 @@
 
 Every token has an id and, where it is a number or an element in a formula, a quantity. Words that the vocabulary does
 not hold are cut into pieces of it (WordPiece, Wu et al. 2016, arXiv:1609.08144); it holds all single characters of
-plain text, so that nothing is lost.
+plain English text, so that nothing of that is lost. Words of other scripts are `[UNK]`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,6 +35,8 @@ class Tokenizer:
         if missing:
             raise UsageError(f"a vocabulary has to hold {missing[0]!r}; make one with: comma-encoders tokenizer TEXTS")
         self.ids = {symbol: i for i, symbol in enumerate(vocabulary)}
+        self.mute = {i for symbol, i in self.ids.items() if not any(map(str.isalnum, symbol)) or symbol == "[UNK]"}
+        """Ids that say nothing by themselves: signs, and what the vocabulary does not hold."""
         self._pieces = models.WordPiece(vocab=self.ids, unk_token="[UNK]", max_input_chars_per_word=100)  # noqa: S106  no password
         self._remembered = lru_cache(maxsize=65536)(self._encode)
 
@@ -73,26 +75,46 @@ class Tokenizer:
         Raises:
             UsageError: no such file, or another kind of file.
         """
-        try:
-            header, *symbols = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{path} cannot be read as a vocabulary: {error}") from error
-        if header != HEADER:
-            raise UsageError(f"{path} is no vocabulary: its first line is not {HEADER!r}")
-        return cls(symbols)
+        return _of_content(_read(path))
 
 
-def path_of(config: Config) -> Path:
-    """The vocabulary's file: the one that the config names, or the shipped one."""
-    return Path(config.vocabulary) if config.vocabulary else SHIPPED
+def is_vocabulary(text: str) -> bool:
+    """Whether this is the content of a vocabulary's file, rather than a path."""
+    return text.startswith(HEADER + "\n")
+
+
+def _read(path: Path) -> str:
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read as a vocabulary: {error}") from error
+    if not is_vocabulary(content):
+        raise UsageError(f"{path} is no vocabulary: its first line is not {HEADER!r}")
+    return content
 
 
 @lru_cache(maxsize=8)
-def _loaded(path: Path, _stamp: tuple[int, int]) -> Tokenizer:
-    return Tokenizer.load(path)
+def _of_content(content: str) -> Tokenizer:
+    return Tokenizer(content.splitlines()[1:])
+
+
+@lru_cache(maxsize=8)
+def _of_file(path: Path, _stamp: tuple[int, int]) -> str:
+    return _read(path)
+
+
+def vocabulary_of(config: Config) -> str:
+    """The content of the vocabulary's file: what the config holds, or names, or the shipped one.
+
+    Raises:
+        UsageError: it names no such file, or another kind of file.
+    """
+    if is_vocabulary(config.vocabulary):
+        return config.vocabulary
+    path = Path(config.vocabulary) if config.vocabulary else SHIPPED
+    return _of_file(path, stamp(path))
 
 
 def tokenizer_of(config: Config) -> Tokenizer:
-    """The tokenizer of a config, read once."""
-    path = path_of(config)
-    return _loaded(path, stamp(path))
+    """The tokenizer of a config, made once."""
+    return _of_content(vocabulary_of(config))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from comma_encoders.errors import UsageError
 from comma_encoders.modalities.text.formulas import ELEMENTS
 from comma_encoders.modalities.text.lexer import lexemes
 from comma_encoders.modalities.text.tokenizer import SPECIAL
@@ -44,8 +45,13 @@ def learn(texts: Iterable[str], size: int = 2048) -> list[str]:
 
     WordPiece cuts every other word into the longest of these, down to single characters. The usual trainer is not
     used because its ties fall differently from run to run, and a vocabulary has to be reproducible.
+
+    Raises:
+        UsageError: a size smaller than the base.
     """
     symbols = base()
+    if size < len(symbols):
+        raise UsageError(f"a vocabulary of {size} symbols; every one has the same first {len(symbols)}, so give more")
     words = Counter(w for text in texts for w, _ in lexemes(text) if re.fullmatch(r"[^\W\d_]+", w) and w.islower())
     affixes = _frequent(_affixes(words), least=5)[: max(0, (size - len(symbols)) // 4)]
     return list(dict.fromkeys([*symbols, *affixes, *_frequent(words, least=2)]))[:size]

@@ -71,24 +71,34 @@ def _from_array(table: np.ndarray) -> dict[str, Any]:
     return _measured(angle, intensity)
 
 
-def _from_lines(angle: Any, height: Any) -> dict[str, Any]:
+def _from_lines(angle: Any, height: Any, spacing: Any) -> dict[str, Any]:
     """Lines without a profile, as Gaussians: a straight line drawn from one to the next would be no pattern."""
     angle, height = np.asarray(angle, dtype=np.float64), np.asarray(height, dtype=np.float64)
     if not len(angle):
         raise InputError("a diffraction pattern without any line")
     grid = np.arange(max(angle[0] - 1, STEP), min(angle[-1] + 1, 180 - STEP), STEP)
     spread = LINE_WIDTH / (2 * np.sqrt(2 * np.log(2)))
-    return _measured(grid, np.exp(-0.5 * ((grid[:, None] - angle) / spread) ** 2) @ height)
+    profile = np.exp(-0.5 * ((grid[:, None] - angle) / spread) ** 2) @ height
+    return _measured(grid, profile, _wavelength(angle, spacing))
 
 
-def _measured(angle: np.ndarray, intensity: np.ndarray) -> dict[str, Any]:
-    return {"two_theta": angle, "intensity": intensity, "wavelength": CU_K_ALPHA}
+def _wavelength(angle: np.ndarray, spacing: Any) -> float:
+    """Å, by Bragg's law from the distances between planes, Å, that stand beside the lines."""
+    between = np.asarray([] if spacing is None else spacing, dtype=np.float64)
+    if between.shape != angle.shape:
+        return CU_K_ALPHA
+    return float(np.median(2 * between * np.sin(np.radians(angle / 2))))
+
+
+def _measured(angle: np.ndarray, intensity: np.ndarray, wavelength: float = CU_K_ALPHA) -> dict[str, Any]:
+    return {"two_theta": angle, "intensity": intensity, "wavelength": wavelength}
 
 
 def coerce(value: Any) -> dict[str, Any]:
     """A raw pattern from one, the path of a two-column file, an array of two columns, or pymatgen's DiffractionPattern.
 
-    Copper radiation is assumed but for a raw pattern, which states its wavelength.
+    Copper radiation is assumed but for a raw pattern, which states its wavelength, and a DiffractionPattern, whose
+    distances between planes tell it.
 
     Raises:
         InputError: none of these, or a file that cannot be read.
@@ -100,8 +110,8 @@ def coerce(value: Any) -> dict[str, Any]:
     if isinstance(value, np.ndarray):
         return _from_array(value)
     if hasattr(value, "d_hkls") and hasattr(value, "x") and hasattr(value, "y"):
-        return _from_lines(value.x, value.y)
-    raise InputError(
+        return _from_lines(value.x, value.y, value.d_hkls)
+    raise KindError(
         f"cannot make a pattern of {type(value).__name__}; give a path, an array (p, 2), pymatgen's "
         "DiffractionPattern, or a mapping with two_theta, intensity, wavelength"
     )
