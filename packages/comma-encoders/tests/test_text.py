@@ -8,10 +8,11 @@ import pytest
 from comma_encoders.errors import InputError, UsageError
 from comma_encoders.folder import load, read_manifest, save
 from comma_encoders.modalities.text import vocabulary
-from comma_encoders.modalities.text.coerce import coerce, sentences
+from comma_encoders.modalities.text.coerce import coerce
 from comma_encoders.modalities.text.config import Config
 from comma_encoders.modalities.text.formulas import ELEMENTS, parse
 from comma_encoders.modalities.text.lexer import lexemes
+from comma_encoders.modalities.text.sentences import sentences
 from comma_encoders.modalities.text.steps import collate, encoded
 from comma_encoders.modalities.text.tokenizer import SHIPPED, Tokenizer
 from comma_encoders.modality import examples

@@ -1,51 +1,14 @@
 """What users have -> raw text: a paragraph, or a sequence of steps."""
 
-import re
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from comma_encoders.errors import InputError, KindError
-
-_ABBREVIATIONS = ("e.g.", "i.e.", "ca.", "approx.", "resp.", "Fig.", "vs.", "al.", "No.", "wt.", "vol.")
-_SENTENCE = re.compile(r"(?<=[.;!?])\s+(?=[A-Z0-9(])|\n+")
-_BLANK = re.compile(r"\n\s*\n")
-_LISTED = re.compile(r"\s*(?:[-*•–]|\(?\d{1,2}[.)]|\(?[a-z][.)]|[Ss]tep\b)\s*\S")
-_NUMBERED = re.compile(r"\s*\d{1,2}\.")
-_CAPITAL = re.compile(r"[A-Z][a-z]{3,}\b")
-WIDE = 40
-"""Characters that a line has at least where a text is wrapped."""
+from comma_encoders.modalities.text.sentences import sentences
 
 MAX_CHARACTERS = 1_000_000
-
-
-def sentences(text: str) -> tuple[str, ...]:
-    """The sentences of a paragraph; neither usual abbreviations nor the number of a step end one."""
-    parts: list[str] = []
-    unwrapped = "\n".join(_unwrapped(block.strip()) for block in _BLANK.split(text))
-    for piece in _SENTENCE.split(unwrapped):
-        if parts and (parts[-1].endswith(_ABBREVIATIONS) or _NUMBERED.fullmatch(parts[-1])):
-            parts[-1] += f" {piece}"
-        else:
-            parts.append(piece)
-    return tuple(part.strip() for part in parts if part.strip())
-
-
-def _unwrapped(block: str) -> str:
-    """Lines without a blank one between them, joined where they were cut for their width and not by their author.
-
-    So they were where no line had room for the first word of the next. Two lines alone prove little: a second one that
-    begins with a capital is a step of its own.
-    """
-    lines = [line.strip() for line in block.splitlines()]
-    width = max(map(len, lines), default=0)
-    cut = all(len(line) + 1 + len(next_.split()[0]) > width for line, next_ in pairwise(lines))
-    alone = len(lines) == 2 and _CAPITAL.match(lines[1])
-    if width < WIDE or not cut or alone or any(map(_LISTED.match, lines)):
-        return block
-    return " ".join(lines)
 
 
 def coerce(value: Any) -> tuple[str, ...]:
