@@ -165,6 +165,8 @@ def test_what_is_no_mean_of_answers_says_so():
     assert found.keys() == {"queries", "largest pool", "Spearman, mean of folds", "v"}
     assert (found["v"].value, found["v"].n) == (0.875, 40)
     assert found["queries"].value == 12
+    sizes = [{**labels, "metric": m, "value": 7.0, "low": None, "high": None, "n": 1} for m in ("hosts", "images")]
+    assert {row.value for row in others([*sizes, *sizes], set())} == {14.0}
     assert found["largest pool"].value == 7
     assert found["Spearman, mean of folds"].value == pytest.approx(0.3)
     assert found["Spearman, mean of folds"].low is None

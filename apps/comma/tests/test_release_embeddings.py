@@ -106,6 +106,14 @@ def test_a_text_is_told_without_the_name_of_its_target(model, tmp_path):
     assert np.abs(vector - of_raw).max() > 1e-3
 
 
+def test_a_model_that_names_no_split_is_told(tmp_path, shards):
+    folder.save(AlignedModel.create(*MODALITIES, dim=8), tmp_path / "m")
+    release(tmp_path / "m", str(shards.path), tmp_path / "out", licence="cc-by-4.0")
+    text = " ".join((tmp_path / "out" / "README.md").read_text().split())
+    assert "The model does not say what it learnt from" in text
+    assert "It learnt from" not in text.replace("what it learnt from", "")
+
+
 def test_a_row_says_where_its_value_is_from(shards, frame):
     row = frame[(frame.modality == "text") & (frame.value == 1)].iloc[0]
     sample = shards[shards.position(row.id)]

@@ -104,6 +104,28 @@ def test_a_report_of_comma_eval_is_taken_for_its_model_alone(run, data, other_da
         read(tmp_path / "report.json", "0" * 64)
 
 
+def test_how_figures_were_asked_is_told(run, weights, tmp_path):
+    facts = {"model weights": weights, "corrupted": 0.5, "view": "masked"}
+    file = result(tmp_path / "toy.json", weights={}, facts=facts)
+    release(run, tmp_path / "out", results=[file])
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert "corrupted 0.5, view masked" in text
+
+
+def test_two_answers_to_one_question_are_refused(run, weights, tmp_path):
+    files = [result(tmp_path / f"{name}.json", weights={"toy": weights}) for name in ("plain", "corrupted")]
+    with pytest.raises(ResultError, match=r"plain\.json and corrupted\.json both give MAE, eV of one question"):
+        release(run, tmp_path / "out", results=files)
+
+
+def test_rows_of_other_models_in_a_file_are_left_out(weights, tmp_path):
+    file = result(tmp_path / "r.json", weights={"toy": weights, "rival": "f" * 64})
+    document = json.loads(file.read_text())
+    document["rows"].append({"model": "rival", "metric": "R@1", "value": 0.99, "n": 4})
+    file.write_text(json.dumps(document))
+    assert {row["model"] for row in read(file, weights).rows} == {"toy"}
+
+
 @pytest.mark.parametrize(
     ("document", "error", "message"),
     [

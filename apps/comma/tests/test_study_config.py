@@ -169,6 +169,9 @@ def test_tasks_are_found_and_asked_once_with_each_value():
     assert [one.task.view for one in several] == ["masked", "operations"]
     assert several[0].labels == {"view": "masked"}
     assert [one.labels for one in asked("synthesis", {}, {})] == [{}]
+    budgets = list(asked("property", {"target": "gap"}, {"labels": (300, 1000)}))
+    assert [one.task.labels for one in budgets] == [(300,), (1000,)]
+    assert [one.labels for one in budgets] == [{"labels": "300"}, {"labels": "1000"}]
 
 
 def test_changed_keys_are_named(tiny, values):

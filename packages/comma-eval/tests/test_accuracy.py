@@ -112,6 +112,15 @@ def test_what_is_not_defined_is_left_out():
     assert "R2" not in accuracy({"m": constant}, np.full(3, 1.0), groups, EVERY)["m"]
 
 
+@pytest.mark.parametrize(("n", "zeros"), [(12, 10), (30, 27), (60, 57)])
+def test_draws_of_zeros_alone_do_not_blow_up_an_interval(n, zeros):
+    rng = np.random.default_rng(n)
+    truth = np.where(np.arange(n) < zeros, 0.0, rng.uniform(1, 4, n))
+    value = truth + rng.normal(0, 0.1, n)
+    found = accuracy({"m": predicted(value, truth)}, truth, [str(i) for i in range(n)], ["R2"])["m"]["R2"].interval
+    assert -1e4 < found.low <= found.value <= found.high <= 1
+
+
 def test_the_interval_of_rmse_covers_the_truth_19_times_in_20():
     rng = np.random.default_rng(5)
     groups = [str(number) for number in range(80)]

@@ -5,7 +5,7 @@ import sys
 import pytest
 from comma_data.errors import StorageError
 from comma_eval.cli import app
-from comma_eval.errors import UsageError
+from comma_eval.errors import MissingPackageError, UsageError
 from typer.testing import CliRunner
 
 
@@ -72,3 +72,31 @@ def test_without_a_run_one_clear_line(tmp_path, monkeypatch):
 def test_the_command_line_costs_no_heavy_import():
     code = "import sys, comma_eval.cli; sys.exit(bool({'torch', 'numpy', 'pymatgen', 'rich.table'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("retrieval", "--measured", "--fold", "validation"), "omit --fold and --test-fold"),
+        (("retrieval", "--measured", "--test-fold", "1"), "omit --fold and --test-fold"),
+        (("missing", "--property", "gap", "--target", "text"), "omit --target and --view"),
+        (("missing", "--property", "gap", "--view", "masked"), "omit --target and --view"),
+        (("synthesis", "--corruption", "swap"), "give both"),
+        (("synthesis", "--out", "x.txt"), "written as .html, .json, .md"),
+        (("recommend", "--everything"), "of a list for one structure"),
+        (("recommend", "-k", "3"), "of a list for one structure"),
+        (("recommend", "--structure", "x.cif", "--fold", "validation"), "are of scores"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(arguments, message, monkeypatch):
+    monkeypatch.setattr("comma_eval.run.evaluate", lambda *_: pytest.fail("it was asked"))
+    result = CliRunner().invoke(app, [*arguments, "--baselines-only", "--data", "d"])
+    assert result.exit_code != 0
+    assert message in " ".join((str(result.exception) + result.output).replace("│", "").split())
+
+
+def test_a_package_that_is_missing_is_told_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setattr("comma_eval.run.evaluate", lambda *_: pytest.fail("it was asked"))
+    with pytest.raises(MissingPackageError, match=r"comma-eval\[items\]"):
+        invoke("--baselines-only", "--data", "d", "--items", tmp_path / "q.parquet")

@@ -63,6 +63,14 @@ def test_p_is_never_0():
     assert sign_flip(np.ones(100), [str(i) for i in range(100)]) == 1e-4
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e4, 1e6, 1e12])
+def test_p_does_not_depend_on_the_unit(scale):
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        differences = rng.uniform(0.1, 1, size=8)
+        assert sign_flip(scale * differences, [str(i) for i in range(8)]) == 2 / 256
+
+
 def test_copies_of_a_group_add_no_evidence():
     differences = RNG.normal(0.5, 1, size=8)
     names = [str(i) for i in range(8)]

@@ -34,6 +34,18 @@ def test_a_file_of_another_kind_is_named(tmp_path, content):
         list(items.read(path))
 
 
+@pytest.mark.parametrize("labels", ["x", '{"a": "b"}', "[]", None])
+def test_labels_that_say_no_model_are_refused(tmp_path, labels):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    columns = {"labels": [labels], "item": ["i"], "group": ["g"], "metric": ["R@1"], "value": [1.0]}
+    table = pa.table(columns).cast(pa.schema([(n, pa.string()) for n in list(columns)[:4]] + [("value", pa.float64())]))
+    parquet.write_table(table, tmp_path / "items.parquet")
+    with pytest.raises(UsageError, match=r"items\.parquet has labels that say no model"):
+        list(items.read(tmp_path / "items.parquet"))
+
+
 def test_without_pyarrow_the_pip_line(tmp_path, monkeypatch):
     real = builtins.__import__
     monkeypatch.setattr(

@@ -119,6 +119,13 @@ def test_what_cannot_be_asked_is_refused(sides):
         MissingProperty(target="amount").run({"blind": Blind()}, train, test)
 
 
+@pytest.mark.parametrize("few", [1, 5, 9])
+def test_too_few_formulas_are_told(sides, few):
+    train, test = sides
+    with pytest.raises(EmptyTaskError, match=f"{few} labels of . formulas are too few"):
+        MissingProperty(target="amount").run({"telling": Telling()}, train[:few], test)
+
+
 def test_the_command_asks_it(tmp_path):
     write(materials(90), tmp_path / "d", Description(name="planted", build={}, inputs={}, counts={}, joined={}))
     command = ["missing", "--baselines-only", "--data", str(tmp_path / "d"), "--property", "amount", "--json"]

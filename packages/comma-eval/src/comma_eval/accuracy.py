@@ -47,7 +47,7 @@ METRICS: Mapping[str, Callable[[Columns], Float[np.ndarray, " draws"]]] = {
     "RMSE": lambda mean: np.sqrt(mean["squared"]),
     "MAE": lambda mean: mean["absolute"],
     "MAPE": lambda mean: 100 * mean["relative"],
-    "R2": lambda mean: 1 - _ratio(mean["squared"], mean["truth squared"] - mean["truth"] ** 2),
+    "R2": lambda mean: 1 - _ratio(mean["squared"], _variance(mean["truth"], mean["truth squared"])),
     "coverage": lambda mean: mean["inside"],
     "width": lambda mean: mean["width"],
     "is-zero F1": lambda mean: _ratio(2 * mean["hits"], mean["said zero"] + mean["are zero"]),
@@ -154,6 +154,12 @@ def _correlation(a: Weights, b: Weights, weights: Weights) -> Float[np.ndarray, 
     both, own_a, own_b = ((weights * x * y).sum(axis=1) for x, y in ((a, b), (a, a), (b, b)))
     scale = half[:, 0] ** 3  # of a variance that is not zero but for rounding
     return _ratio(both, np.where((own_a > 1e-9 * scale) & (own_b > 1e-9 * scale), np.sqrt(own_a * own_b), 0.0))
+
+
+def _variance(mean: Float[np.ndarray, " draws"], squares: Float[np.ndarray, " draws"]) -> Float[np.ndarray, " draws"]:
+    """Mean of squares less square of the mean; 0 where rounding alone leaves anything, as in a draw of zeros alone."""
+    variance = squares - mean**2
+    return np.where(variance > 1e-12 * squares.max(), variance, 0.0)
 
 
 def _ratio(a: Float[np.ndarray, " draws"], b: Float[np.ndarray, " draws"]) -> Float[np.ndarray, " draws"]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 ViewOption = Annotated[str, typer.Option("--view", help="precursors, amounts, masked or operations.")]
+LISTED = 10
+"""Protocols for one structure."""
 HeadOption = Annotated[str, typer.Option("--head", help="Fitted on the model's vectors: ridge, knn, forest or mlp.")]
 
 
@@ -41,8 +43,11 @@ def synthesis(
     options: Options,
 ) -> None:
     """Find the protocol of an unseen material by its structure, and the structure by its protocol."""
+    from comma_eval.errors import UsageError
     from comma_eval.tasks.synthesis import Synthesis
 
+    if corruption != "drop" and not corrupt:
+        raise UsageError(f"--corruption {corruption} says how, and --corrupt how much: give both")
     task = Synthesis(view=view, pool=pool, corrupted=corrupt, corruption=corruption, fused=fused, counting=counting)
     ask(task, options)
 
@@ -68,6 +73,8 @@ def retrieval(
         return
     if pair not in ("all", "text-xrd", "xrd-text"):
         raise UsageError(f"--measured asks about patterns and protocols, not about {pair}: omit --pair")
+    if options.fold not in {"test", "all"} or options.test_fold is not None:
+        raise UsageError("--measured asks about all folds, a chemistry left out at a time: omit --fold and --test-fold")
     ask(Measured(view=view or "amounts"), replace(options, fold="all"))
 
 
@@ -84,10 +91,13 @@ def missing(
     options: Options,
 ) -> None:
     """Search, or predict, with 0, 30, 60 and 90 % of an entry's modalities taken away, with and without imputation."""
+    from comma_eval.errors import UsageError
     from comma_eval.tasks.missing import Missing
     from comma_eval.tasks.missing_property import MissingProperty
 
     if property_:
+        if (target, view) != ("structure", "precursors"):
+            raise UsageError("--property predicts a number and searches nothing: omit --target and --view")
         ask(MissingProperty(target=property_, seed=seed, head=head), options)
         return
     ask(Missing(target=target, view=view, seed=seed), options)
@@ -99,7 +109,7 @@ def recommend(
     structure: Annotated[
         Path | None, typer.Option(help="A CIF, POSCAR, ...: list protocols for it, and score nothing.")
     ] = None,
-    count: Annotated[int, typer.Option("--count", "-k", min=1, help="Protocols to list for a structure.")] = 10,
+    count: Annotated[int, typer.Option("--count", "-k", min=1, help="Protocols to list for a structure.")] = LISTED,
     everything: Annotated[
         bool, typer.Option("--everything", help="List for a structure from all folds, not from training folds alone.")
     ] = False,
@@ -110,10 +120,12 @@ def recommend(
     if structure is None:
         from comma_eval.tasks.recommend import Recommend
 
+        if everything or count != LISTED:
+            raise typer.BadParameter("--everything and --count are of a list for one structure; give --structure")
         ask(Recommend(view=view), options)
         return
-    if options.transfer or options.items:
-        raise typer.BadParameter("--transfer and --items are of scores; for one structure leave them out")
+    if options.transfer or options.items or options.fold != "test":
+        raise typer.BadParameter("--transfer, --items and --fold are of scores; for one structure leave them out")
     from comma_eval.advice import Wanted, advise
     from comma_eval.runs import model_folder
     from comma_eval.showing import check_grid_file, show_grid
@@ -226,11 +238,17 @@ def counts(text: str) -> tuple[int, ...]:
 
 def ask(task: "Task[Any]", options: Options) -> None:
     """Run the task and show its report where the options say."""
+    from comma_eval.errors import UsageError
+    from comma_eval.items import pyarrow, write
     from comma_eval.run import Asked, evaluate
     from comma_eval.runs import model_folder
 
     for path in filter(None, (options.out, options.items)):
         check_file(path)
+    if options.out and options.out.suffix not in FORMS:
+        raise UsageError(f"--out {options.out}: a report is written as {', '.join(FORMS)}")
+    if options.items:
+        pyarrow()
     folder = None if options.baselines_only else model_folder(options.model)
     report = evaluate(
         task,
@@ -240,10 +258,12 @@ def ask(task: "Task[Any]", options: Options) -> None:
         say,
     )
     show(report, json=options.json, out=options.out)
-    if options.items:  # last: what it needs may be missing, and the report would be lost
-        from comma_eval.items import write
-
+    if options.items:  # last: a disk that is full takes the file alone
         say(f"wrote {write(report.items, options.items)} answers to {options.items}")
+
+
+FORMS = (".html", ".json", ".md")
+"""How a report can be written."""
 
 
 def show(report: "Report", *, json: bool, out: Path | None) -> None:

@@ -128,8 +128,9 @@ def compare(a: Choice, b: Choice) -> tuple[Comparison, ...]:
 def sign_flip(differences: Float[np.ndarray, " items"], groups: Sequence[str]) -> float:
     """Two-sided p-value of the mean over groups of the differences, by flipping the sign of each group's mean."""
     means = group_means(differences, groups)
-    observed = abs(means.mean()) - 1e-12  # sums of the same numbers in another order differ in the last bits
     moving = means[means != 0]
+    # sums of the same numbers in another order differ in the last bits
+    observed = abs(moving.sum()) / len(means) - 1e-12 * np.abs(moving).sum()
     if 2 ** len(moving) <= DRAWS:
         patterns = 1 - 2 * ((np.arange(2 ** len(moving))[:, None] >> np.arange(len(moving))) & 1)
         return float((np.abs(patterns @ moving) / len(means) >= observed).mean())

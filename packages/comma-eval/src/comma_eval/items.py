@@ -8,6 +8,7 @@ from types import ModuleType
 from comma_data.storage import complete_file
 
 from comma_eval.errors import MissingPackageError, UsageError
+from comma_eval.report import MODEL
 from comma_eval.task import Item
 
 COLUMNS = ("labels", "item", "group", "metric", "value")
@@ -23,7 +24,7 @@ def write(items: Iterable[Item], path: Path) -> int:
     Raises:
         MissingPackageError: pyarrow is not installed.
     """
-    pa = _pyarrow()
+    pa = pyarrow()
     rows = [(_told(item.labels), item.item, item.group, item.metric, float(item.value)) for item in items]
     columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
     kinds = (pa.string(), pa.string(), pa.string(), pa.string(), pa.float64())
@@ -41,7 +42,7 @@ def read(path: Path) -> Iterator[Item]:
         UsageError: the file is not there, or is not of this kind.
         MissingPackageError: pyarrow is not installed.
     """
-    pa = _pyarrow()
+    pa = pyarrow()
     if not path.is_file():
         raise UsageError(f"{path} is not there: write it with `comma eval TASK ... --items {path}`")
     try:
@@ -49,14 +50,29 @@ def read(path: Path) -> Iterator[Item]:
     except (pa.ArrowInvalid, pa.ArrowKeyError, KeyError) as error:
         raise UsageError(f"{path} holds no items of an evaluation ({error}): name a file that --items wrote") from error
     for row in table.to_pylist():
-        yield Item(**{**row, "labels": json.loads(row["labels"])})
+        yield Item(**{**row, "labels": _labels(row["labels"], path)})
+
+
+def _labels(told: str | None, path: Path) -> dict[str, str]:
+    try:
+        labels = json.loads(told or "")
+    except ValueError:
+        labels = None
+    if not isinstance(labels, dict) or MODEL not in labels:
+        raise UsageError(f"{path} has labels that say no model ({told!r:.80}): name a file that --items wrote")
+    return labels
 
 
 def _told(labels: Mapping[str, str]) -> str:
     return json.dumps(dict(labels), sort_keys=True, ensure_ascii=False)
 
 
-def _pyarrow() -> ModuleType:
+def pyarrow() -> ModuleType:
+    """The package, to be asked for before any work.
+
+    Raises:
+        MissingPackageError: with the pip line.
+    """
     try:
         import pyarrow as pa  # noqa: PLC0415 - an extra, and slow to import
         import pyarrow.parquet  # noqa: PLC0415 - makes pa.parquet known

@@ -22,9 +22,12 @@ class Options:
         ),
     ] = None
     data: Annotated[Path | None, typer.Option(help="Data set. Default: the one that the model names.")] = None
-    fold: Annotated[str, typer.Option(help="test, validation for choices, or all of a data set never trained on.")] = (
-        "test"
-    )
+    fold: Annotated[
+        str,
+        typer.Option(
+            help="test, validation for choices, or, where nothing is learnt, all of a data set never trained on."
+        ),
+    ] = "test"
     test_fold: Annotated[int | None, typer.Option(help="0 to 4. Default: the one that the model names, or 0.")] = None
     transfer: Annotated[
         str,

@@ -25,6 +25,23 @@ FORMULAS = 2 * FEWEST + 2
 """Formulas to learn from at least: 9 calibrate the intervals."""
 
 
+def check_formulas(groups: Sequence[str], target: str) -> None:
+    """Refuse too few formulas to learn from.
+
+    Args:
+        groups: the formula of each label.
+        target: what is learnt.
+
+    Raises:
+        EmptyTaskError: with what is needed.
+    """
+    if len(set(groups)) < FORMULAS:
+        raise EmptyTaskError(
+            f"{len(groups)} labels of {len(set(groups))} formulas are too few to learn {target!r} from: at least "
+            f"{FORMULAS} formulas are needed, {FEWEST} of them to calibrate the intervals"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Known:
     """What was learnt of a target."""
@@ -61,11 +78,7 @@ class Regression:
         """
         samples = sorted(train, key=lambda sample: (_hash(sample.groups["formula"]), sample.id))
         groups = [sample.groups["formula"] for sample in samples]
-        if len(set(groups)) < FORMULAS:
-            raise EmptyTaskError(
-                f"{len(samples)} labels of {len(set(groups))} formulas are too few to learn {target!r} from: at least "
-                f"{FORMULAS} formulas are needed, {FEWEST} of them to calibrate the intervals"
-            )
+        check_formulas(groups, target)
         values, calibrates = numbers(samples, target), held_back(groups)
         kept = [sample for sample, held in zip(samples, calibrates, strict=True) if not held]
         apart = [sample for sample, held in zip(samples, calibrates, strict=True) if held]

@@ -74,12 +74,18 @@ def cell(row: Row) -> str:
     if row.low is None or row.high is None:
         return f"{row.value:.0f}" if row.value.is_integer() else _short(row.value)
     low, high = _short(row.low), _short(row.high)
-    return f"{row.value:.4f}" if low == high else f"{_short(row.value)} ({low} to {high})"
+    if low != high:
+        return f"{_short(row.value)} ({low} to {high})"
+    return _short(row.value) if 0 < abs(row.value) < SMALL else f"{row.value:.4f}"
+
+
+SMALL = 0.01
+"""Below this, three decimals tell hardly anything."""
 
 
 def _short(value: float) -> str:
-    """Three decimals, zero without a sign."""
-    return f"{round(value, 3) + 0.0:.3f}"
+    """Three decimals, zero without a sign; of small numbers three digits."""
+    return f"{value:.3g}" if 0 < abs(value) < SMALL else f"{round(value, 3) + 0.0:.3f}"
 
 
 def _question(labels: Mapping[str, str], rows: Sequence[Row]) -> Iterator[Grid]:

@@ -98,7 +98,7 @@ class Card:
             self.summary(),
             "## Rows",
             self._counts(),
-            PARTS_TOLD,
+            PARTS_TOLD if self.about.get("split") else PARTS_ASSUMED,
             "## Columns",
             column_table(self.columns),
             "## Reading it",
@@ -160,6 +160,10 @@ PARTS_TOLD = (
     "Parts are those of the model's own split. It learnt from `train` and was watched on `validation`; a probe that is"
     " to be judged on unseen materials learns from `train` and is asked on `test`. Where `seen` is true, the model has"
     " seen the row's group (its formula, where the data set is split by formula)."
+)
+PARTS_ASSUMED = (
+    "The model does not say what it learnt from. Parts are those of a split with fold 0 as its test, which need not be"
+    " its own: rows of `test` may have been learnt from, and `seen` is unknown."
 )
 READING = """```python
 import numpy as np

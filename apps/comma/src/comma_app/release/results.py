@@ -11,8 +11,10 @@ from comma_encoders.folder import sha256
 from comma_app.release.errors import ForeignResultError, ResultError
 
 FORM = "the JSON of `comma eval TASK MODEL --json`, or a file of benchmarks/results"
-TOLD = ("command", "commit", "data", "data hash", "test fold", "part")
-"""What a card says of a file, where the file says it."""
+TOLD = ("command", "commit")
+"""What a card says of a file beside its facts, where the file says it."""
+KNOWN = ("model", "model weights")
+"""Facts that the card says itself."""
 
 Row = dict[str, Any]
 
@@ -41,7 +43,8 @@ def read(path: Path, weights: str, metrics: Collection[str] = ()) -> Figures:
     document = _document(path)
     _check_model(path, document, weights)
     task = {"task": document["task"]} if "task" in document else {}
-    rows = [{**task, **_checked(row, path)} for row in document["rows"]]
+    others = _others(document, weights)
+    rows = [{**task, **_checked(row, path)} for row in document["rows"] if row.get("model") not in others]
     chosen = tuple(row for row in rows if not metrics or row["metric"] in metrics)
     if not chosen:
         there = ", ".join(dict.fromkeys(str(row["metric"]) for row in rows)) or "none"
@@ -78,6 +81,12 @@ def _check_model(path: Path, document: Mapping[str, Any], weights: str) -> None:
         )
 
 
+def _others(document: Mapping[str, Any], weights: str) -> set[str]:
+    """Models of other weights that the file has figures of too."""
+    told = document.get("weights", {})
+    return {str(name) for name, of in told.items() if of != weights} if isinstance(told, Mapping) else set()
+
+
 def _facts(document: Mapping[str, Any]) -> Mapping[str, Any]:
     facts = document.get("facts", {})
     return facts if isinstance(facts, Mapping) else {}
@@ -93,17 +102,33 @@ def _checked(row: Any, path: Path) -> Row:
 def _origin(path: Path, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "file", path.name
     yield "sha256", sha256(path)
-    known = {**_facts(document), **{key: document[key] for key in TOLD if key in document}}
-    yield from ((key, str(known[key])) for key in TOLD if key in known)
+    yield from ((key, str(document[key])) for key in TOLD if key in document)
+    # all of them: a view, a head or corrupted steps make other figures
+    yield from ((key, str(value)) for key, value in _facts(document).items() if key not in KNOWN)
 
 
 def gather(paths: Sequence[Path], weights: str, metrics: Collection[str] = ()) -> dict[str, Any]:
     """What a manifest says of figures: `metrics` and `results`; nothing where there is no file.
 
     Raises:
-        ResultError: as `read`.
+        ResultError: as `read`, or two files answer one question.
     """
     found = [read(path, weights, metrics) for path in paths]
     if not found:
         return {}
+    _refuse_doubles(found)
     return {"metrics": [row for one in found for row in one.rows], "results": [dict(one.origin) for one in found]}
+
+
+def _refuse_doubles(found: Sequence[Figures]) -> None:
+    """Refuse two figures of one name: a card would show one of them, and not how it was asked."""
+    seen: dict[tuple[tuple[str, str], ...], str] = {}
+    for one in found:
+        for row in one.rows:
+            key = tuple(sorted((k, str(v)) for k, v in row.items() if k not in ("value", "low", "high", "n")))
+            first = seen.setdefault(key, one.origin["file"])
+            if first != one.origin["file"]:
+                raise ResultError(
+                    f"{first} and {one.origin['file']} both give {row['metric']} of one question, perhaps asked in "
+                    "another way: name one of them"
+                )

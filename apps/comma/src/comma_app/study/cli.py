@@ -47,6 +47,8 @@ def run(
     from comma_app.study.drive import conduct, plan
 
     if dry_run:
+        if runs or json_ or minutes is not None:
+            raise typer.BadParameter("--dry-run prints the pieces and stops; leave out --runs, --minutes and --json")
         with tempfile.TemporaryDirectory() as aside:
             print("\n".join(plan(made(study, set_ or [], data, out, Path(aside)))))
         return

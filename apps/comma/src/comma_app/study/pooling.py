@@ -24,7 +24,10 @@ SHARES = (ACCURACY,)
 """Figures in which every item weighs the same; in all others every group does."""
 ROOTS = ("RMSE",)
 """Figures that are the root of a mean."""
-SUMS = ("queries", "formulas", "groups", "samples", "tied")
+SUMS = (
+    "queries", "queries with a set of known precursors", "formulas", "groups", "samples", "tied", "images", "hosts",
+    "frames", "pictures", "parts of pictures",
+)  # fmt: skip
 """Sizes that add up over folds; of others the mean is given, or the extreme that their name says."""
 
 Key = tuple[int, str]

@@ -2,10 +2,10 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from itertools import product
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 import comma_eval.tasks
 from comma_data.nearest import did_you_mean
@@ -47,9 +47,19 @@ def asked(name: str, options: Mapping[str, Any], each: Mapping[str, Sequence[str
         raise StudyError(f"{twice[0]!r} stands in `options` and in `each`: leave it in one of them")
     for chosen in product(*each.values()):
         values = dict(zip(each, chosen, strict=True))
+        several = {key: (value,) if key in _lists(name) else value for key, value in values.items()}
         yield Asked(
-            task=task_of(name, {**options, **values}), labels={key: f"{value}" for key, value in values.items()}
+            task=task_of(name, {**options, **several}), labels={key: f"{value}" for key, value in values.items()}
         )
+
+
+def _lists(name: str) -> Collection[str]:
+    """Options of a task that take several values, of which `each` gives one."""
+    kind: Any = _kind(name) if name in names() else None
+    if kind is None:
+        return ()
+    hints = get_type_hints(kind)
+    return [field.name for field in fields(kind) if get_origin(hints[field.name]) is tuple]
 
 
 def task_of(name: str, options: Mapping[str, Any]) -> Task[Any]:

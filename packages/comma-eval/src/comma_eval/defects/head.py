@@ -1,7 +1,8 @@
 """The head of every line: a logistic regression on frozen, standardised vectors.
 
 Its penalty is chosen by cross-validation within the items that it learns from, with groups kept together, so that a
-penalty never suits a host or a frame that it has seen.
+penalty never suits a host or a frame that it has seen. Where pictures are cut into parts, neighbouring parts share
+pixels in this choice, and the penalty can be chosen too weak; what is asked about shares none with what is learnt from.
 """
 
 import copy

@@ -50,9 +50,9 @@ def questions(rows: Iterable[Row]) -> list[Question]:
 
 
 def number(text: str) -> float | None:
-    """The number that a label is, if it is one."""
+    """The number that a label is, if it is one; `30%` is 30."""
     try:
-        return float(text.replace(",", ""))
+        return float(text.replace(",", "").removesuffix("%"))
     except ValueError:
         return None
 

@@ -18,7 +18,7 @@ from comma_eval.baselines import refuse_taken
 from comma_eval.baselines.properties import baselines
 from comma_eval.conformal import held_back
 from comma_eval.errors import EmptyTaskError, NotEmbeddedError
-from comma_eval.regression import numbers
+from comma_eval.regression import check_formulas, numbers
 from comma_eval.task import Embedder, Item, Needs, Prediction, Report, Row
 from comma_eval.tasks import answers
 from comma_eval.tasks.absent import There, Vectors, bare_entries, filled, fused, has, imputer_of, take_away, vectors
@@ -65,12 +65,13 @@ class MissingProperty:
             test: samples of the held-out formulas.
 
         Raises:
-            EmptyTaskError: no sample with the target has a modality that all models embed.
+            EmptyTaskError: no sample with the target has a modality that all models embed, or too few formulas have it.
             UsageError: the target is no number, or a model is called as a baseline is.
         """
         learnt_from, held_out = ([s for s in told(side) if s.fields] for side in (train, test))
         if not learnt_from or not held_out:
             raise EmptyTaskError(f"{len(train)} training and {len(test)} held-out samples have {self.target!r}")
+        check_formulas([sample.groups["formula"] for sample in learnt_from], self.target)
         taught_heads = {name: self._head(name, model, learnt_from) for name, model in models.items()}
         held_out = [s for s in held_out if all(one.reads & set(s.fields) for one in taught_heads.values())]
         if not held_out:
