@@ -251,8 +251,9 @@ def test_lines_that_nobody_wrapped_are_steps(lines):
     assert sentences("\n".join(lines)) == tuple(lines)
 
 
-@pytest.mark.parametrize("unread", ["将粉末在高温下烧结。", "Смешать порошки.", "。。。", "???"])
+@pytest.mark.parametrize("unread", ["将粉末在高温下烧结。", "Смешать порошки.", "漢字, 漢字!"])
 def test_what_no_word_of_can_be_read_is_refused(unread):
+    model = AlignedModel.create("text", dim=8)
     with pytest.raises(InputError, match="no word can be read"):
-        encoded(coerce(unread), Config())
-    assert encoded(coerce(f"{unread} 900 °C"), Config())
+        model.encode("text", [unread])
+    assert model.encode("text", [f"{unread} 900 °C", "..."]).shape == (2, 8)

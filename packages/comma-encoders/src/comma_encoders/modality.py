@@ -33,6 +33,10 @@ def no_files(_config: Any) -> Mapping[str, File]:
     return {}
 
 
+def readable(_value: Any, _config: Any) -> None:
+    """Every raw value that can be collated says something."""
+
+
 def same(config: Any) -> Any:
     """The config itself: building the encoder needs nothing from elsewhere."""
     return config
@@ -61,6 +65,9 @@ class Modality:
     """(raw values, config) -> `Inputs`; raises `InputError` for a value that would crash or hang."""
     Encoder: Callable[..., Any]
     """(config) -> module from `Inputs` to (values, module.width)."""
+    ensure_read: Callable[[Any, Any], None] = readable
+    """(raw value, config) -> nothing; raises `InputError` for a value that a user gives and that the encoder would read
+    nothing of. Parts of values, and those of a data set, are not asked."""
     files: Callable[[Any], Mapping[str, File]] = no_files
     """(config) -> config field -> file: what a model folder has to keep beside the weights. Where a folder is loaded,
     the field holds the content, so that a model stays what it is when files change or go."""

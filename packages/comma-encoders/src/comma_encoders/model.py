@@ -1,6 +1,7 @@
 """The aligned model: an encoder and a projection head for each modality, in one space."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -214,7 +215,7 @@ class AlignedModel(nn.Module):
         if is_one(modality, values):
             raise UsageError(f"give a list of {modality} values, not one {type(values).__name__}: [value]")
         total = len(values) if isinstance(values, Sized) else None
-        way = self._way(modality, coerce=get(modality).coerce)
+        way = self._way(modality, coerce=partial(self._read, modality))
         with bar(modality, total, show=progress) as done, evaluating(self):
             return encode(values, way, batch_size=batch_size, done=done)
 
@@ -275,6 +276,12 @@ class AlignedModel(nn.Module):
                 row = int((~sound).nonzero()[0, 0])
                 raise InputError(f"{name}: row {row} is not finite; leave out samples that could not be encoded")
         self.imputer = imputer_fit.fit(embedded, seed=seed).to(self.device)
+
+    def _read(self, name: str, value: Any) -> Any:
+        """The raw value of what a user gave."""
+        raw = get(name).coerce(value)
+        get(name).ensure_read(raw, self.configs[name])
+        return raw
 
     def _way(self, name: str, coerce: Callable[[Any], Any] | None) -> Way:
         """How values of a modality become vectors here."""

@@ -72,20 +72,23 @@ def markdown(report: Report) -> str:
 def cell(row: Row) -> str:
     """`0.786 (0.757 to 0.814)`; the value alone where there is no interval or none worth printing."""
     if row.low is None or row.high is None:
-        return f"{row.value:.0f}" if row.value.is_integer() else _short(row.value)
-    low, high = _short(row.low), _short(row.high)
+        if row.value.is_integer():
+            return f"{row.value:.0f}"
+        return f"{row.value:.3g}" if abs(row.value) < SMALL else _short(row.value)
+    small = 0 < max(map(abs, (row.value, row.low, row.high))) < SMALL
+    value, low, high = (f"{one:.3g}" if small else _short(one) for one in (row.value, row.low, row.high))
     if low != high:
-        return f"{_short(row.value)} ({low} to {high})"
-    return _short(row.value) if 0 < abs(row.value) < SMALL else f"{row.value:.4f}"
+        return f"{value} ({low} to {high})"
+    return value if small else f"{row.value:.4f}"
 
 
 SMALL = 0.01
-"""Below this, three decimals tell hardly anything."""
+"""Where value and interval are below this, three decimals tell hardly anything: three digits do."""
 
 
 def _short(value: float) -> str:
-    """Three decimals, zero without a sign; of small numbers three digits."""
-    return f"{value:.3g}" if 0 < abs(value) < SMALL else f"{round(value, 3) + 0.0:.3f}"
+    """Three decimals, zero without a sign."""
+    return f"{round(value, 3) + 0.0:.3f}"
 
 
 def _question(labels: Mapping[str, str], rows: Sequence[Row]) -> Iterator[Grid]:

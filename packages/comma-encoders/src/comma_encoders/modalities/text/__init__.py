@@ -10,6 +10,7 @@ MODALITY = Modality(
     example=lazy(__name__, "coerce:example"),
     coerce=lazy(__name__, "coerce:coerce"),
     augment=lazy(__name__, "augment:augment"),
+    ensure_read=lazy(__name__, "steps:ensure_read"),
     collate=lazy(__name__, "steps:collate"),
     Encoder=lazy(__name__, "encoder:Encoder"),
     files=lazy(__name__, "files:files"),

@@ -34,16 +34,24 @@ def encoded(value: Any, config: Config) -> list[Step]:
     """The steps of one protocol as tokens: empty ones left out, long ones cut, at most `max_steps`.
 
     Raises:
-        InputError: not a sequence of strings, or no step with a word in it that the vocabulary can spell.
+        InputError: not a sequence of strings, or no step with a word in it.
     """
     if isinstance(value, str) or not all(isinstance(step, str) for step in value):
         raise InputError(f"a protocol has to be a tuple of steps (strings); got {type(value).__name__}")
     steps = [piece for step in value for piece in _pieces(step, config)]
     if not steps:
         raise InputError("a protocol without words; leave the value out instead")
-    if not config.pretrained and all(i in tokenizer_of(config).mute for step in steps for i, _ in step):
-        raise InputError("a protocol of which no word can be read: the vocabulary holds English; translate it first")
     return steps[: config.max_steps]
+
+
+def ensure_read(value: Any, config: Config) -> None:
+    """Refuse a text that a user gives and of which nothing can be read: all such have one vector.
+
+    Raises:
+        InputError: no word is in the vocabulary.
+    """
+    if not config.pretrained and tokenizer_of(config).reads_nothing(encoded(value, config)):
+        raise InputError("a protocol of which no word can be read: the vocabulary holds English; translate it first")
 
 
 def filled(rows: Sequence[Sequence[int]], cut: Sequence[Block], padding: int) -> Tensor:

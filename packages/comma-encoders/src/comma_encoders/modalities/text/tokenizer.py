@@ -35,8 +35,7 @@ class Tokenizer:
         if missing:
             raise UsageError(f"a vocabulary has to hold {missing[0]!r}; make one with: comma-encoders tokenizer TEXTS")
         self.ids = {symbol: i for i, symbol in enumerate(vocabulary)}
-        self.mute = {i for symbol, i in self.ids.items() if not any(map(str.isalnum, symbol)) or symbol == "[UNK]"}
-        """Ids that say nothing by themselves: signs, and what the vocabulary does not hold."""
+        self._signs = {i for symbol, i in self.ids.items() if not any(map(str.isalnum, symbol))}
         self._pieces = models.WordPiece(vocab=self.ids, unk_token="[UNK]", max_input_chars_per_word=100)  # noqa: S106  no password
         self._remembered = lru_cache(maxsize=65536)(self._encode)
 
@@ -56,6 +55,11 @@ class Tokenizer:
     def words(self, step: str) -> tuple[int, ...]:
         """For each token of `encode` the place among `lexer.words` of the word that it is part of."""
         return tuple(word for word, (symbol, _) in in_words(step) for _ in self._known(symbol))
+
+    def reads_nothing(self, steps: Sequence[Sequence[Token]]) -> bool:
+        """Whether there are words, and the vocabulary holds none of them."""
+        found = {i for step in steps for i, _ in step} - self._signs
+        return found == {self.ids["[UNK]"]}
 
     def _known(self, symbol: str) -> Iterator[int]:
         """The id of a symbol, or those of its pieces."""
