@@ -121,6 +121,25 @@ def test_another_default_of_torch_changes_nothing(name):
     torch.testing.assert_close(made, before)
 
 
+def test_an_imputer_works_in_either(tmp_path):
+    rng = np.random.default_rng(0)
+    z = {
+        name: torch.nn.functional.normalize(torch.tensor(rng.normal(size=(60, 8)), dtype=torch.float32), dim=1)
+        for name in ("composition", "text")
+    }
+    model = AlignedModel.create(*z, dim=8)
+    model.fit_imputer(z)
+    folder.save(model, tmp_path / "m")
+    expected = model.impute({"composition": z["composition"]}, "text")
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = folder.load(tmp_path / "m").impute({"composition": z["composition"]}, "text")
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert found.z.dtype == torch.float32
+    torch.testing.assert_close(found.z, expected.z)
+
+
 def test_numba_keeps_its_threads():
     if not compiled.usable():
         pytest.skip("forked")

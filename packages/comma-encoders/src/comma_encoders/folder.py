@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from comma_encoders import __version__, known
 from comma_encoders.device import device as device_of
+from comma_encoders.device import floats
 from comma_encoders.errors import InputError, UsageError
 from comma_encoders.imputer import Imputer
 from comma_encoders.modality import get
@@ -247,7 +248,7 @@ def load(
     hashes = _verify(folder)
     config = read_config(folder)
     configs = {n: _config(n, c, folder, hashes) for n, c in config["modalities"].items()}
-    with torch.random.fork_rng(devices=[]):  # the weights that are drawn here are replaced
+    with floats(), torch.random.fork_rng(devices=[]):  # the weights that are drawn here are replaced
         model = AlignedModel(configs, config["dim"], shared_head=config.get("shared_head", False))
         if "imputer" in config:
             model.imputer = Imputer(config["imputer"], config["dim"])

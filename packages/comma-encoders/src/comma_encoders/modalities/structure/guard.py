@@ -5,7 +5,6 @@ value passes, whoever made it.
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 from math import hypot, isfinite
 from typing import Any
 
@@ -81,7 +80,7 @@ def estimated_edges(positions: np.ndarray, cell: np.ndarray, periodic: np.ndarra
 def _occupied(along: np.ndarray, least: float) -> float:
     """Share of a periodic direction in which there are atoms: all but the widest gap, and at least `least`."""
     places = np.sort(along % 1.0)
-    gap = max([1.0 + places[0] - places[-1], *(after - before for before, after in pairwise(places.tolist()))])
+    gap = max(1.0 + places[0] - places[-1], np.diff(places).max(initial=0.0))
     return float(min(1.0, max(1.0 - gap, least)))
 
 
