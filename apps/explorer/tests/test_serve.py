@@ -409,9 +409,16 @@ def test_a_name_says_the_format_as_it_does_to_a_build(name, made):
 
 
 def test_a_long_question_in_any_script_is_asked(ask):
-    status, _, page = ask(f"/?q={quote('盐' * LONGEST)}&as=text&n=1")
+    question = "salt " + "盐" * (LONGEST - 5)
+    status, _, page = ask(f"/?q={quote(question)}&as=text&n=1")
     assert status == 200
     assert "盐" in page
+
+
+def test_a_question_of_which_nothing_can_be_read_is_told(ask):
+    status, _, page = ask(f"/?q={quote('盐')}&as=text&n=1")
+    assert status == 400
+    assert "no word can be read" in page
 
 
 def test_an_index_without_words_is_served(place, tmp_path):

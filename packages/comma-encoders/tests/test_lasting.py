@@ -89,6 +89,17 @@ def test_a_file_without_a_hash_is_not_read(place, where):
         folder.load(place, verify=False)
 
 
+@pytest.mark.parametrize("content", [b"", b"\x80", b"hello"])
+def test_a_file_that_holds_something_else_is_refused(place, content):
+    path = place / "text-vocabulary.txt"
+    path.write_bytes(content)
+    manifest = json.loads((place / "manifest.json").read_text())
+    manifest["sha256"][path.name] = sha256(path)
+    (place / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="damaged|something else"):
+        folder.load(place, verify=False)
+
+
 def test_a_vocabulary_that_the_manifest_forgot_is_refused(place):
     manifest = json.loads((place / "manifest.json").read_text())
     del manifest["sha256"]["text-vocabulary.txt"]

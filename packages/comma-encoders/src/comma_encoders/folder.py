@@ -189,8 +189,18 @@ def _config(name: str, content: Mapping[str, Any], folder: Path, hashes: Mapping
     stated = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}  # JSON has no tuples
     for key, value in content.items():
         if isinstance(value, str) and value.startswith(f"{name}-{key}.") and value in hashes:
-            stated[key] = (folder / Path(value).name).read_text(encoding="utf-8")
+            stated[key] = _text(folder / Path(value).name)
     return modality.bare(modality.Config(**{**getattr(modality.Config, "BEFORE", {}), **stated}))
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+    if not content:  # in a config it would stand for no file at all
+        raise InputError(f"{path} is damaged: it is empty")
+    return content
 
 
 def read_config(folder: Path) -> dict[str, Any]:

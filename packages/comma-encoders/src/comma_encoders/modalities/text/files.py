@@ -45,6 +45,6 @@ def bare(config: Config) -> Config:
     if not whole:
         raise InputError(
             "text: config.json names a vocabulary, tokenizer or encoder that is none of the hashed files of the "
-            "folder; copy the whole folder again"
+            "folder, or whose file holds something else; copy the whole folder again"
         )
     return config
