@@ -193,11 +193,13 @@ def test_a_skewed_cell_is_no_thin_one():
     from pymatgen.core import Lattice, Structure
 
     salt = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
-    skewed = salt.copy().make_supercell([[1, 0, 0], [0, 1, 0], [9, 8, 1]])
-    assert heights(skewed.lattice.matrix).min() < 1
+    skewed = salt.copy().make_supercell([[1, 0, 0], [0, 1, 0], [30, 20, 1]])
+    assert heights(skewed.lattice.matrix).min() < 0.5
     straight, other = (collate([coerce(s)], Config()) for s in (salt, skewed))
     distances = [tensors["vector"].norm(dim=1).sort().values for tensors in (straight, other)]
     torch.testing.assert_close(*distances, atol=1e-4, rtol=0)
-    thin = {**coerce(salt), "cell": np.diag([0.5, 8.0, 8.0])}
+    hydrogen = Structure(Lattice.from_parameters(0.986, 2.61, 2.61, 90, 90, 90), ["H"], [[0, 0, 0]])
+    assert np.isfinite(encode(coerce(hydrogen)).numpy()).all()
+    thin = {**coerce(salt), "cell": np.diag([0.4, 8.0, 8.0])}
     with pytest.raises(InputError, match="thinner than"):
         checked(thin, Config())

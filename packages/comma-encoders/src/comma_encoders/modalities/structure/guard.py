@@ -14,8 +14,9 @@ from comma_encoders.errors import InputError
 from comma_encoders.modalities.structure.config import Config
 from comma_encoders.modalities.structure.memory import check_room
 
-MIN_HEIGHT = 1.0
-"""Å between opposite faces of the cell; a thinner cell makes the number of images explode."""
+MIN_HEIGHT = 0.5
+"""Å between opposite faces of the cell; a thinner cell makes the number of images explode. Hydrogen under pressure
+repeats after 0.98 Å."""
 MAX_EXTENT = 1e5
 """Å."""
 VACUUM = 4
