@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 ViewOption = Annotated[str, typer.Option("--view", help="precursors, amounts, masked or operations.")]
+FORMS = (".html", ".json", ".md")
+"""How a report can be written."""
 LISTED = 10
 """Protocols for one structure."""
 HeadOption = Annotated[str, typer.Option("--head", help="Fitted on the model's vectors: ridge, knn, forest or mlp.")]
@@ -260,10 +262,6 @@ def ask(task: "Task[Any]", options: Options) -> None:
     show(report, json=options.json, out=options.out)
     if options.items:  # last: a disk that is full takes the file alone
         say(f"wrote {write(report.items, options.items)} answers to {options.items}")
-
-
-FORMS = (".html", ".json", ".md")
-"""How a report can be written."""
 
 
 def show(report: "Report", *, json: bool, out: Path | None) -> None:

@@ -69,6 +69,10 @@ def markdown(report: Report) -> str:
     return "\n\n".join(markdown_of(grid) for grid in grids(report)) + "\n"
 
 
+SMALL = 0.01
+"""Where value and interval are below this, three decimals tell hardly anything: three digits do."""
+
+
 def cell(row: Row) -> str:
     """`0.786 (0.757 to 0.814)`; the value alone where there is no interval or none worth printing."""
     if row.low is None or row.high is None:
@@ -80,10 +84,6 @@ def cell(row: Row) -> str:
     if low != high:
         return f"{value} ({low} to {high})"
     return value if small else f"{row.value:.4f}"
-
-
-SMALL = 0.01
-"""Where value and interval are below this, three decimals tell hardly anything: three digits do."""
 
 
 def _short(value: float) -> str:

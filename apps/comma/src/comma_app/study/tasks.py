@@ -45,9 +45,10 @@ def asked(name: str, options: Mapping[str, Any], each: Mapping[str, Sequence[str
     """
     if twice := sorted(options.keys() & each.keys()):
         raise StudyError(f"{twice[0]!r} stands in `options` and in `each`: leave it in one of them")
+    lists = _lists(name)
     for chosen in product(*each.values()):
         values = dict(zip(each, chosen, strict=True))
-        several = {key: (value,) if key in _lists(name) else value for key, value in values.items()}
+        several = {key: (value,) if key in lists else value for key, value in values.items()}
         yield Asked(
             task=task_of(name, {**options, **several}), labels={key: f"{value}" for key, value in values.items()}
         )
