@@ -428,6 +428,27 @@ def test_what_a_model_saw_is_left_out_where_a_task_says_so(tiny, data, finished,
     assert {sample.groups["fold"] for sample in both.test} == {"0", "1"}
 
 
+@pytest.mark.parametrize("leave_out", [False, True])
+def test_all_folds_of_what_a_model_will_have_seen_are_refused_before_it_is_trained(tiny, data, monkeypatch, leave_out):
+    needs = Needs(train=None, test=frozenset({"structure"}), leave_out_seen=leave_out)
+    task = SimpleNamespace(needs=needs, model_of=lambda model: model, run=lambda *_: None)
+    monkeypatch.setattr(estimate, "questions", lambda _: {"x": ("protocols", Asked(task=task, labels={}))})
+    study = tiny.model_copy(update={"tasks": {"protocols": tiny.tasks["protocols"].model_copy(update={"part": "all"})}})
+    sides = Sides(data=ShardSet(data), part="test")
+    everything = {group_hash(row.group or row.formula) for row in sides.data.rows}
+    none = dict.fromkeys(study.models, ())
+    estimate.refuse_known(study, sides, none)
+    before = dict(none, before=everything)  # `ours` starts from it
+    with pytest.raises(SeenError, match=r"tasks\.x: ours: the model has seen"):
+        estimate.refuse_known(study, sides, before)
+    some = dict(none, ours=sorted(everything)[:1])
+    if leave_out:
+        estimate.refuse_known(study, sides, some)
+    else:
+        with pytest.raises(SeenError, match=r"tasks\.x: ours: the model has seen 1 of"):
+            estimate.refuse_known(study, sides, some)
+
+
 def test_a_dry_run_tells_what_is_done_and_leaves_nothing(tiny, data, finished, tmp_path, values):
     lines = plan(job_of(tiny, data, tmp_path / "study"))
     assert sum(line.startswith("to do") for line in lines) == len(list(pieces(tiny)))

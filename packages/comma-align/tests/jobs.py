@@ -104,3 +104,34 @@ def in_a_group(world, config, data, out, broken):
         train.train(Run(**json.loads(config)), Path(data), Path(out), quiet=True, workers=WORKERS)
     except AlignError as error:
         sys.exit(error.exit_code)
+
+
+def stopped_slowly(world, config, data, out, told):
+    """A run that is asked to stop, whose first process takes a second to write its checkpoint.
+
+    Each process notes how many checkpoints there are when it is about to end.
+    """
+    import time
+
+    from accelerate import Accelerator
+    from comma_align import checkpoint, loop, train
+    from comma_align.config import Run
+    from comma_align.errors import Interrupted
+
+    accelerator = Accelerator()
+    assert accelerator.num_processes == world, "the world has another size than asked for"
+    real = checkpoint.save
+
+    def slow(*given):
+        time.sleep(1)
+        return real(*given)
+
+    checkpoint.save = slow
+    loop.any_process = lambda *_: True
+    try:
+        train.train(Run(**json.loads(config)), Path(data), Path(out), quiet=True)
+    except Interrupted as error:
+        there = checkpoint.checkpoints(Path(out) / "checkpoints" / "align")
+        (Path(told) / f"{accelerator.process_index}.json").write_text(json.dumps(len(there)))
+        accelerator.end_training()
+        sys.exit(error.exit_code)

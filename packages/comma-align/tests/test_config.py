@@ -34,6 +34,15 @@ BAD = {
     "nothing to learn": (GOOD + 'stages = ["supervised"]\n', r"supervised.*name the target"),
     "pre-training of what the run lacks": (GOOD + '[pretrain]\nmodalities = ["xrd"]\n', r"line 4.*'xrd' is not among"),
     "variations of what the run lacks": (GOOD + '[variations]\nxrd = ["erase"]\n', r"line 4.*'xrd' is not among"),
+    "variations without a strength": (
+        GOOD + '[variations]\nstructure = ["strain"]\n',
+        r"line 4.*'structure' has no strength.*augmentation\.structure",
+    ),
+    "stages in another order": (GOOD + 'stages = ["align", "pretrain"]\n', r"line 4.*in the order pretrain, align"),
+    "an imputer without room": (GOOD + "dim = 4\nimputer = 1.0\n", r"line 5.*dim = 6 or more"),
+    "no number": (GOOD + "[optimizer]\nclip = nan\n", r"line 5.*finite"),
+    "more than any number": (GOOD + '[objective.pair_weights]\n"structure-text" = inf\n', r"line 5.*finite"),
+    "a seed that torch cannot take": (GOOD + "seed = 18446744073709551616\n", r"line 4.*less than or equal to"),
     "visits of what the run lacks": (GOOD + "[visits]\nxrd = 2\n", r"line 4.*'xrd' is not among"),
     "no visit": (GOOD + "[visits]\ntext = 0\n", r"line 5.*greater than or equal to 1"),
     "augmentation of no modality": (

@@ -298,3 +298,23 @@ def test_signs_of_collapse():
     assert effective_rank(z) > 15
     names = diagnose(embedded(6), (("structure", "text"),))
     assert {"alignment structure-text", "uniformity image", "effective rank text"} <= set(names)
+
+
+@pytest.mark.parametrize("kind", ["cmc", "cmc_literal"])
+@pytest.mark.parametrize("negatives", [0, 3])
+def test_modalities_that_are_not_connected_repel_each_other_though_no_sample_has_both(kind, negatives):
+    """As structures and micrographs do where no material has both: the term needs no pair that belongs together."""
+    rows = {"structure": range(4), "text": range(8), "image": range(4, 8)}
+    found = {m: Embedded(z=vectors(len(r)).float(), rows=torch.tensor(list(r))) for m, r in rows.items()}
+    some = Alignment([("structure", "text"), ("image", "text")], Objective(kind=kind, negatives=negatives))
+    terms = some(found, groups(8, per=1)).terms
+    expected = {"structure-text", "image-text"} if negatives else {"structure-text", "image-text", "image-structure"}
+    assert set(terms) == expected
+    assert all(torch.isfinite(term) for term in terms.values())
+
+
+def test_repulsion_without_a_pair_is_its_formula():
+    za, zb = vectors(3).float(), vectors(4, seed=1).float()
+    of = sides(za, zb, torch.tensor([0, 1, 2]), torch.tensor([3, 4, 5, 6]))
+    expected = -(((1 - za @ zb.T) / 2) + losses.EPS).log().mean()
+    assert value(losses.repulsion(of)) == pytest.approx(value(expected), rel=1e-5)

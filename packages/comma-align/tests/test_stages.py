@@ -23,6 +23,7 @@ from comma_align.precision import Scaling
 from comma_align.recall import as_json
 from comma_align.source import drawn, open_source
 from comma_align.stage import Score
+from comma_align.stages.supervised import learnt
 from comma_data.configfile import dump_toml
 from comma_data.sample import Sample
 from comma_data.shards import ShardSet
@@ -31,6 +32,7 @@ from comma_data.writer import Description, write
 from comma_encoders import folder as model_folder
 from comma_encoders import locate
 from comma_encoders.errors import MissingDependencyError
+from comma_encoders.modalities import text as text_folder
 from tiny_run import settings
 
 
@@ -290,8 +292,7 @@ def test_an_imputer_learns_beside_the_alignment_and_changes_nothing_of_it(data, 
     sample = open_source(data, run).train[0]
     known = model.impute({"text": model.embed([sample])["text"]}, "structure")
     assert known.z.shape == (len(set(known.rows.tolist())), 16)
-    # clipping sees all gradients together, so the encoders differ only by its factor
-    assert set(other.state_dict()) < set(model.state_dict())
+    assert all(torch.equal(model.state_dict()[key], value) for key, value in other.state_dict().items())
 
 
 def test_one_head_for_all_is_trained_and_saved(data, tmp_path):
@@ -367,6 +368,26 @@ def test_a_start_gives_the_first_weights(data, tmp_path):
         train.make_model(settings(data, start=str(tmp_path / "first"), encoders=wide))
     with pytest.raises(RunError, match="start: there is no model"):
         train.make_model(settings(data, start=str(tmp_path)))
+
+
+def test_a_start_whose_encoder_would_read_otherwise_here_is_refused_by_every_setting(data, tmp_path):
+    """Weights of the same shapes are not enough: another cutoff makes another function of them."""
+    train.train(settings(data, epochs=1), data, tmp_path / "first", quiet=True)
+    own = settings(data).encoders
+    changed = {"structure": {"cutoff": 4.0}, "text": {"heads": 4, "max_steps": 32}}
+    encoders = {name: vars(config) | changed.get(name, {}) for name, config in own.items()}
+    with pytest.raises(RunError, match=r"structure\.cutoff is 5\.0 in .*, 4\.0 here\. Remedy: set .*cutoff to 5\.0"):
+        train.make_model(settings(data, start=str(tmp_path / "first"), encoders=encoders))
+    words = (Path(text_folder.__file__).parent / "vocabulary.txt").read_text().splitlines()
+    words[-1], words[-2] = words[-2], words[-1]
+    (tmp_path / "words.txt").write_text("\n".join(words) + "\n")
+    encoders = {name: vars(config) for name, config in own.items()}
+    encoders["text"] = encoders["text"] | {"vocabulary": str(tmp_path / "words.txt")}
+    with pytest.raises(RunError, match=r"text\.vocabulary has another content .*text-vocabulary\.txt"):
+        train.make_model(settings(data, start=str(tmp_path / "first"), encoders=encoders))
+    free = {name: vars(config) for name, config in own.items()}
+    free["text"], free["structure"] = free["text"] | {"dropout": 0.3}, free["structure"] | {"max_edges": 1000}
+    train.make_model(settings(data, start=str(tmp_path / "first"), encoders=free))
 
 
 def says_that_it_saw(model, groups):
@@ -476,7 +497,7 @@ def test_a_run_that_aligns_and_then_learns_a_property_leaves_both(data, tmp_path
     weights = "model/model.safetensors"
     assert (tmp_path / "both" / weights).read_bytes() == (tmp_path / "aligned" / weights).read_bytes()
     told = json.loads((tmp_path / "both" / "manifest.json").read_text())
-    assert set(told["validation"]) == {"MAE", "RMSE"}
+    assert set(told["validation"]) == {"MAE", "RMSE", "n"}
     tuned = predictor.load(tmp_path / "both" / "predictor").model.state_dict()
     before = model_folder.load(tmp_path / "both" / "model").state_dict()
     assert any(not torch.equal(before[key], tuned[key]) for key in before)
@@ -548,6 +569,40 @@ def test_the_head_alone_can_learn(data, tmp_path):
     loop.run()
     after = loop.stage.predictor.model.encoders.state_dict()
     assert all(torch.equal(before[k], v) for k, v in after.items())
+
+
+def test_encoders_that_do_not_learn_have_neither_gradients_nor_dropout_nor_running_statistics(data, tmp_path):
+    run = supervised(data, supervised={"target": "length", "tune": False, "epochs": 2})
+    stage = loop_of(run, data, tmp_path / "run", "supervised").stage
+    stage.predictor.model.encoders["norm"] = torch.nn.BatchNorm1d(2)
+    stage.modules.train()
+    assert stage.predictor.head.training
+    assert not any(module.training for module in stage.predictor.model.modules())
+    parts = stage.steps[0]
+    for _ in range(2):
+        stage.backward(parts, 0, lambda x: x)
+    assert all(p.grad is None for p in stage.predictor.model.parameters())
+    assert all(p.grad is not None for p in stage.predictor.out.parameters())
+
+
+def test_a_class_that_training_does_not_know_is_told_wrong_and_counted(data, tmp_path):
+    run = supervised(data, supervised={"target": "kind", "kind": "classes", "epochs": 1})
+    stage = loop_of(run, data, tmp_path / "run", "supervised").stage
+    whole = stage.validate().figures["validation"]
+    assert (whole["n"], whole["of classes never learnt"]) == (len(stage.validation), 0)
+    first, *others = stage.validation
+    stage.validation = [replace(first, targets=first.targets | {"kind": "new"}), *others]
+    found = stage.validate().figures["validation"]
+    assert (found["n"], found["of classes never learnt"]) == (len(others) + 1, 1)
+    assert found["accuracy"] <= len(others) / (len(others) + 1)
+
+
+def test_a_name_among_numbers_of_the_validation_fold_is_told_before_training(data):
+    run = supervised(data, supervised={"target": "length"})
+    source = open_source(data, run)
+    odd = replace(source.validation[0], targets={"length": "metal"})
+    with pytest.raises(RunError, match=rf"the validation sample {odd.id} is 'metal', elsewhere a number"):
+        learnt(run, replace(source, validation=[odd]))
 
 
 def test_a_budget_of_labels_is_nested_and_keeps_whole_the_order_of_everybody(data, tmp_path):
@@ -724,6 +779,26 @@ def test_tensorboard_gets_every_step(data, tmp_path):
     assert [event.value for event in found.Scalars("align/loss")] == pytest.approx(losses, rel=1e-6)
 
 
+@pytest.mark.parametrize(("budget", "losses", "mean"), [(0, [1.0, 4.0], 2.0), (1, [1.0, 2.0, 4.0], 7 / 3)])
+def test_pretraining_is_validated_without_gradients_within_the_budget_and_by_values(  # noqa: PLR0917
+    data, tmp_path, monkeypatch, budget, losses, mean
+):
+    run = settings(data, stages=("pretrain",), pretrain={"modalities": ("structure",)}, edge_budget=budget)
+    stage = loop_of(run, data, tmp_path / "run", "pretrain").stage
+    monkeypatch.setattr("comma_align.stages.pretrain.AT_A_TIME", 2)
+    stage.validation = [s for s in open_source(data, run).train if "structure" in s.fields][:3]
+    given, gradients = iter(losses), []
+
+    def loss(*_):
+        gradients.append(torch.is_grad_enabled())
+        return {"lost": torch.tensor(next(given))}
+
+    monkeypatch.setattr(stage.tasks["structure"], "forward", loss)
+    assert stage.validate().figures["validation"] == {"structure lost": pytest.approx(mean)}
+    assert gradients == [False] * len(losses)
+
+
 def test_a_variation_that_is_not_known_is_refused(data, tmp_path):
+    run = settings(data, variations={"structure": ("melt",)}, augmentation={"structure": 1.0})
     with pytest.raises(RunError, match="structure has no variation 'melt'"):
-        train.train(settings(data, variations={"structure": ("melt",)}), data, tmp_path / "run", quiet=True)
+        train.train(run, data, tmp_path / "run", quiet=True)

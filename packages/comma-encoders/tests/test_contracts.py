@@ -1,6 +1,7 @@
 """What every modality promises; a new one is tested by being there."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -33,6 +34,18 @@ def test_the_five_modalities_are_found():
 def test_an_unknown_name_suggests_the_nearest():
     with pytest.raises(UsageError, match="Did you mean 'structure'"):
         get("structur")
+
+
+@every
+@pytest.mark.parametrize("value", [-3, math.nan, math.inf])
+def test_a_setting_beyond_its_bounds_is_refused_by_its_name(name, value):
+    """And kills no process inside of torch or numba."""
+    wanted = (int, float) if value == -3 else float
+    default = get(name).Config()
+    settings = {key: old for key, old in vars(default).items() if type(old) is not bool and isinstance(old, wanted)}
+    for key, old in settings.items():
+        with pytest.raises(UsageError, match=rf"{name}: .*{key}"):
+            get(name).Encoder(replace(default, **{key: type(old)(value)}))
 
 
 @every

@@ -28,6 +28,8 @@ from comma_align.errors import RunError
 
 KEPT = 2
 WEIGHTS, MOMENTS, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
+LEARNING = "learning"
+"""Key of the names of the weights that the optimizer changes; older checkpoints do not have it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,12 @@ def _put_moments(optimizer: torch.optim.Optimizer, moments: Mapping[str, Tensor]
         index, _, key = name.partition(".")
         state.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _learning(modules: nn.Module, optimizer: torch.optim.Optimizer) -> list[str]:
+    """Names of the weights that an optimizer changes, in its order, in which it numbers their moments."""
+    names = {id(parameter): name for name, parameter in modules.named_parameters()}
+    return [names[id(p)] for group in optimizer.param_groups for p in group["params"]]
 
 
 def _sync(path: Path) -> None:
@@ -130,12 +138,53 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*"))
 
 
-def save(folder: Path, state: State, modules: nn.Module, optimizer: torch.optim.Optimizer, *, kept: int = KEPT) -> Path:
-    """Write a checkpoint into a folder, then delete all but the last `kept`.
+def step_of(path: Path) -> int:
+    """Steps that were done when a checkpoint was written."""
+    return int(path.name.removeprefix("step-"))
+
+
+def save(folder: Path, state: State, modules: nn.Module, optimizer: torch.optim.Optimizer) -> Path:
+    """Write a checkpoint into a folder, then delete all but the last two.
 
     Raises:
         StorageError: the disk does not take it; the checkpoints before stay.
     """
+    final = _write(folder, state, modules, optimizer)
+    keep_last(folder, KEPT)
+    return final
+
+
+def keep_last(folder: Path, count: int) -> None:
+    """Delete all but the last checkpoints of a folder."""
+    for old in checkpoints(folder)[:-count]:
+        shutil.rmtree(old)
+
+
+def save_best(folder: Path, state: State, modules: nn.Module, optimizer: torch.optim.Optimizer, *, since: int) -> Path:
+    """Write the best so far, and delete what it beats.
+
+    What was the best at step `since`, that of the last checkpoint, stays: from there a run goes on after a kill.
+
+    Raises:
+        StorageError: the disk does not take it; the ones before stay.
+    """
+    final = _write(folder, state, modules, optimizer)
+    beaten = [path for path in checkpoints(folder) if path != final]
+    safe = [path for path in beaten if step_of(path) <= since][-1:]
+    for old in beaten:
+        if old not in safe:
+            shutil.rmtree(old)
+    return final
+
+
+def forget(folder: Path, after: int) -> None:
+    """Remove the checkpoints of later steps than `after`: a run that goes on from there comes to its own."""
+    for path in checkpoints(folder):
+        if step_of(path) > after:
+            shutil.rmtree(path)
+
+
+def _write(folder: Path, state: State, modules: nn.Module, optimizer: torch.optim.Optimizer) -> Path:
     final = folder / f"step-{state.step:08d}"
     if final.exists():
         return final
@@ -144,9 +193,8 @@ def save(folder: Path, state: State, modules: nn.Module, optimizer: torch.optim.
         save_file({k: t.detach().cpu().contiguous() for k, t in weights.items()}, staged / WEIGHTS)
         save_file(moments, staged / MOMENTS)
         hashes = {name: sha256(staged / name) for name in (WEIGHTS, MOMENTS)}
-        (staged / STATE).write_text(json.dumps({**asdict(state), "sha256": hashes}))
-    for old in checkpoints(folder)[:-kept]:
-        shutil.rmtree(old)
+        told = {**asdict(state), LEARNING: _learning(modules, optimizer), "sha256": hashes}
+        (staged / STATE).write_text(json.dumps(told))
     return final
 
 
@@ -165,10 +213,18 @@ def load(folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer) -> 
     """Put a checkpoint into the modules and the optimizer.
 
     Raises:
-        RunError: it is damaged, or no checkpoint.
+        RunError: it is damaged, or no checkpoint, or other weights learn here.
         comma_encoders.errors.InputError: its weights are those of another config.
     """
     content = _read(folder)
+    there, here = content.get(LEARNING), _learning(modules, optimizer)
+    if there is not None and there != here:
+        odd = next(iter(sorted({*there} ^ {*here})), "their order")
+        raise RunError(
+            f"{folder}: {len(there)} tensors were learning in that run, and {len(here)} do here ({odd} and others), so "
+            "that the optimizer cannot go on. Remedy: the settings of that run, such as supervised.tune; or its model "
+            "as `start` instead of --resume"
+        )
     fit(modules, read_weights(folder / WEIGHTS), str(folder))
     _put_moments(optimizer, read_weights(folder / MOMENTS))
     known = {field.name for field in fields(State)}

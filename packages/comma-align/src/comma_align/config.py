@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from comma_data.protocol import VIEWS
 from comma_encoders.errors import UsageError
 from comma_encoders.modality import get
+from comma_encoders.vmf import LEAST_DIM
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -22,6 +23,8 @@ from pydantic import (
 from comma_align.pairs import Pair, chosen, every, label
 
 Positive = Annotated[float, Field(gt=0)]
+MAX_SEED = 2**63 - 1
+"""torch takes no larger one, and the seeds of a study count up from its own."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -57,7 +60,9 @@ def _check_modality(name: str) -> None:
 class Section(BaseModel):
     """A part of a config: complete, frozen, and without unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class Optimizer(Section):
@@ -168,7 +173,7 @@ class Run(Section):
     """Modality -> strength of the random variation of its values, 0 to 1."""
     variations: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     """Modality -> variations that are off unless asked for, since they can destroy a label: `crop` and `erase` of
-    images, `strain` of structures."""
+    images, `strain` of structures; of the strength that `augmentation` has for the modality."""
     visits: Mapping[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     """Modality -> how often an epoch of `align` visits a sample that has it, once unless named; where few samples have
     it, a batch holds enough of them to tell each other apart."""
@@ -188,12 +193,12 @@ class Run(Section):
     """Most edges (or tokens, pixels, bins: numbers in one tensor) that go through the encoders at a time; a larger
     share of a batch is cut, and its gradients are the same, up to the draw of dropout. 0 for no bound; encoders with
     batch normalisation take no other."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     """From which all that is random is derived."""
     precision: Literal["no", "bf16", "fp16"] = "no"
     """Mixed precision."""
     validate_every: Annotated[int, Field(ge=1)] = 10
-    """Epochs between two recalls on the validation fold."""
+    """Epochs between two recalls on the validation fold; the last weights are scored always."""
     checkpoint_every: Annotated[int, Field(ge=1)] = 10
     """Epochs between two checkpoints."""
     patience: Annotated[int, Field(ge=0)] = 0
@@ -237,6 +242,8 @@ class Run(Section):
     def _possible(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if not value or len(set(value)) < len(value):
             raise ValueError("give at least one of pretrain, align, supervised, each once")
+        if list(value) != [name for name in ("pretrain", "align", "supervised") if name in value]:
+            raise ValueError("give them in the order pretrain, align, supervised: a later one undoes what it follows")
         if "align" in value and len(info.data.get("modalities", ("", ""))) < 2:
             raise ValueError("to align, give at least two modalities")
         return value
@@ -251,6 +258,13 @@ class Run(Section):
             for name in value.pair_weights:
                 if name not in known:
                     raise ValueError(f"pair_weights: {name!r} is no pair; there are {', '.join(known)}")
+        return value
+
+    @field_validator("imputer")
+    @classmethod
+    def _has_room(cls, value: float, info: ValidationInfo) -> float:
+        if value and "align" in info.data.get("stages", ()) and info.data.get("dim", LEAST_DIM) < LEAST_DIM:
+            raise ValueError(f"an imputer needs dim = {LEAST_DIM} or more")
         return value
 
     @field_validator("text_views")
@@ -275,6 +289,14 @@ class Run(Section):
         for name in value.modalities if isinstance(value, Pretrain) else value:
             if name not in modalities:
                 raise ValueError(f"{name!r} is not among the modalities {', '.join(modalities)}")
+        return value
+
+    @field_validator("variations")
+    @classmethod
+    def _have_a_strength(cls, value: Mapping[str, tuple[str, ...]], info: ValidationInfo) -> Any:
+        for name in value:
+            if value[name] and not info.data.get("augmentation", {}).get(name):
+                raise ValueError(f"{name!r} has no strength, so that nothing varies: give augmentation.{name}, up to 1")
         return value
 
     @field_validator("supervised")

@@ -60,6 +60,8 @@ class Tried:
     ready: float
     """Seconds until the first step: data read, model made."""
     processes: int
+    groups_seen: tuple[str, ...]
+    """Hashes of the groups that training sees, as the model will say it; none of the model that it starts from."""
     stages: tuple[Cost, ...]
 
 
@@ -105,6 +107,7 @@ def tried(run: Run, data: Path, workers: int = 0) -> Tried:
             validation=len(job.source.validation),
             ready=ready,
             processes=job.accelerator.num_processes,
+            groups_seen=tuple(job.source.groups_seen),
             stages=tuple(_cost(job.stage(name), job, workers) for name in run.stages),
         )
 

@@ -11,6 +11,7 @@ result.png      a picture of the result
 """
 
 import json
+import math
 import platform
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -136,6 +137,8 @@ def open_run(out: Path, run: Run, resume: str, facts: Mapping[str, Any]) -> None
     begin = {} if resume in {"auto", "never"} else {BEGAN: str(Path(resume).resolve())}
     if (out / CONFIG).exists() and resume == "never":
         _move_aside(out)
+    if _untouched(out):  # it failed before its first step: there is nothing that another config could spoil
+        (out / CONFIG).unlink()
     if (out / CONFIG).exists():
         _same(load(Run, out / CONFIG), run, out)
         _same_data(out, facts)
@@ -164,6 +167,11 @@ def check_free(out: Path) -> None:
         return
     if not all(any(path.match(like) for like in ours) for path in out.iterdir()):
         raise RunError(f"{out} holds other things than a run; give another --out")
+
+
+def _untouched(out: Path) -> bool:
+    """Whether a run is there that has left no more than its config and manifest."""
+    return (out / CONFIG).exists() and {path.name for path in out.iterdir()} <= {LOCK, CONFIG, MANIFEST}
 
 
 def begun(out: Path) -> bool:
@@ -242,12 +250,12 @@ def _entry(line: str) -> Mapping[str, Any] | None:
 
 
 def log(out: Path, entry: Mapping[str, Any]) -> None:
-    """Append one line to the metrics.
+    """Append one line to the metrics; a number that is not finite, which JSON does not know, becomes null.
 
     Raises:
         StorageError: the disk does not take it.
     """
-    line = json.dumps(entry) + "\n"
+    line = json.dumps(_told(entry), allow_nan=False) + "\n"
     try:
         with (out / METRICS).open("a", encoding="utf-8") as file:
             file.write(line)
@@ -256,3 +264,12 @@ def log(out: Path, entry: Mapping[str, Any]) -> None:
             f"{out / METRICS}: cannot be written ({error.strerror}); {len(line)} bytes are needed. Free some space: "
             "the same command goes on from the last checkpoint"
         ) from error
+
+
+def _told(value: Any) -> Any:
+    """The value as JSON can have it."""
+    if isinstance(value, Mapping):
+        return {key: _told(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_told(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

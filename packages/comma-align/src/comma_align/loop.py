@@ -1,7 +1,7 @@
 """The loop that every stage goes through: steps, logs, validation, checkpoints, and an end that a kill cannot spoil."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -88,15 +88,16 @@ class Clock:
 class Loop:
     """A stage on its way."""
 
-    def __init__(self, stage: Stage, place: Place, begin: Path | None = None) -> None:
+    def __init__(self, stage: Stage, place: Place, begin: Path | None = None, before: int = 0) -> None:
         """Take up the stage where its newest checkpoint is.
 
         Args:
             stage: what is trained.
             place: where.
             begin: a checkpoint of another run to begin with where the stage has none of its own.
+            before: steps of the stages before, from which trackers count on.
         """
-        self.stage, self.place, run = stage, place, place.run
+        self.stage, self.place, self.before, run = stage, place, before, place.run
         self.average = Average(stage.modules, run.optimizer.ema)
         self.saved = place.out / "checkpoints" / stage.name
         self.bests = place.out / "best" / stage.name
@@ -108,6 +109,8 @@ class Loop:
             # its best weights are not here, so that they cannot be what this run has to beat
             self.state = replace(other, best=None, tie=0.0, stale=0)
             self._say_if_ended(begin)
+        if place.chief:
+            checkpoint.forget(self.bests, self.state.step)
         self.scaling = Scaling(half=run.precision == "fp16", scale=self.state.loss_scale, good=self.state.good)
         self.note = ""
         self._told = False
@@ -169,7 +172,7 @@ class Loop:
         for step, parts in enumerate(clock.batches(loader), start=self.state.step):
             taken = self.step([part.to(device) for part in parts], step)
             bad = 0 if taken.finite or taken.excused else bad + 1
-            if bad > self.place.run.bad_batches:
+            if bad > self.place.run.bad_batches or bad == total:
                 raise DivergedError(self._diverged(step, bad))
             idle = 0 if taken.loss.terms else idle + 1
             if idle >= self.stage.steps.per_epoch:
@@ -187,6 +190,8 @@ class Loop:
             words = f"{self.stage.name}, epoch {epoch}  loss {taken.loss.total:.3f}  {clock.word}{self.note}"
             advance(self.state.step, words)
             if stopping:
+                # the first process may still be writing, and torchrun ends all as soon as one has ended
+                self.place.accelerator.wait_for_everyone()
                 raise Interrupted(f"stopped at step {self.state.step} of {total}; the same command goes on from there")
             if self.ended:
                 return
@@ -200,8 +205,10 @@ class Loop:
         loss = stage.backward(parts, step, self.scaling.grow)
         self.scaling.shrink(stage.optimizer)
         weights = [p for group in stage.optimizer.param_groups for p in group["params"]]
-        norm = nn.utils.clip_grad_norm_(weights, run.optimizer.clip)
-        finite = bool(torch.isfinite(torch.tensor(loss.total)) and torch.isfinite(norm))
+        aside = {*stage.aside}
+        norm = nn.utils.clip_grad_norm_([p for p in weights if p not in aside], run.optimizer.clip)
+        own = nn.utils.clip_grad_norm_(stage.aside, run.optimizer.clip)
+        finite = bool(torch.isfinite(torch.tensor(loss.total)) and torch.isfinite(norm) and torch.isfinite(own))
         if finite:
             stage.optimizer.step()
             self.average.update(step)
@@ -219,10 +226,11 @@ class Loop:
         self._log({**entry, "seconds": round(self.state.seconds, 3), "loss": taken.loss.total,
                    "terms": taken.loss.terms, **figures, **bad})  # fmt: skip
         last = self.state.step == len(steps)
-        if within == 0 and epoch % run.validate_every == 0:
+        if last or (within == 0 and epoch % run.validate_every == 0):
             self._validate(entry)
         if self.place.chief and (stopping or last or self.ended or (within == 0 and epoch % run.checkpoint_every == 0)):
             checkpoint.save(self.saved, self.state, self.kept, self.stage.optimizer)
+            checkpoint.keep_last(self.bests, 1)  # from here on no run goes on from before it
 
     def _validate(self, entry: dict[str, Any]) -> None:
         """Score the weights in the first process; all learn whether it was the best, and whether it says anything."""
@@ -245,16 +253,19 @@ class Loop:
             return
         self.state = replace(self.state, stale=0 if better else self.state.stale + 1)
         if better and self.place.chief:
-            checkpoint.save(self.bests, self.state, self.kept, self.stage.optimizer, kept=1)
+            saved = checkpoint.checkpoints(self.saved)
+            since = checkpoint.step_of(saved[-1]) if saved else 0
+            checkpoint.save_best(self.bests, self.state, self.kept, self.stage.optimizer, since=since)
 
     def _log(self, entry: dict[str, Any]) -> None:
         if not self.place.chief:
             return
         folder.log(self.place.out, entry)
-        if self.place.run.trackers and "loss" in entry:
-            numbers = {k: v for k, v in entry.items() if isinstance(v, float)}
-            named = {f"{entry['stage']}/{k}": v for k, v in {**entry["terms"], **numbers}.items()}
-            self.place.accelerator.log(named, step=entry["step"])
+        if self.place.run.trackers:
+            said = {k: v for k, v in entry.items() if k not in {"stage", "step", "epoch", "skipped"}}
+            said |= said.pop("terms", {})
+            named = {f"{entry['stage']}/{k}": v for k, v in flat(said).items()}
+            self.place.accelerator.log(named, step=self.before + entry["step"])
 
     def _diverged(self, step: int, bad: int) -> str:
         ids = self._ids(step)
@@ -262,3 +273,15 @@ class Loop:
 
     def _ids(self, step: int) -> str:
         return ", ".join(self.stage.steps.ids(step))
+
+
+def flat(figures: Any, key: str = "") -> dict[str, float]:
+    """The numbers in nested figures by their keys; rows of a list go by the words in them."""
+    if isinstance(figures, int | float):
+        return {key: float(figures)}
+    if isinstance(figures, Mapping):
+        return {k: v for name, value in figures.items() for k, v in flat(value, f"{key}/{name}".strip("/")).items()}
+    if isinstance(figures, list):
+        named = {" ".join(v for v in row.values() if isinstance(v, str)): row for row in figures}
+        return flat(named, key)
+    return {}

@@ -136,7 +136,7 @@ class Alignment(nn.Module):
         terms: dict[str, Tensor] = {}
         for pair, term in self._asked(embedded):
             whole = self._sides(pair, embedded, groups, reliability or {})
-            parts = list(_within(whole, _rows(pair, embedded), self.options.negatives))
+            parts = list(_within(whole, _rows(pair, embedded), self.options.negatives, alone=pair in self.rest))
             if parts:
                 terms[label(pair)] = torch.stack([term(part, knobs) for part in parts]).mean()
         if not any(label(pair) in terms for pair in self.pairs):
@@ -182,10 +182,11 @@ def _rows(pair: Pair, embedded: Mapping[str, Embedded]) -> tuple[Tensor, Tensor]
     return embedded[pair[0]].rows, embedded[pair[1]].rows
 
 
-def _within(whole: Sides, rows: tuple[Tensor, Tensor], negatives: int) -> Iterator[Sides]:
+def _within(whole: Sides, rows: tuple[Tensor, Tensor], negatives: int, *, alone: bool) -> Iterator[Sides]:
     """The sides cut into blocks of samples, so that a value meets that many others and no more; all of them for 0.
 
-    The order of a batch is random, so a block is a random draw. Blocks without a positive pair are left out.
+    The order of a batch is random, so a block is a random draw. Blocks without a positive pair are left out; where the
+    term also has something to say of mismatched pairs `alone`, only those without a pair.
     """
     last = int(max((side.max() for side in rows if len(side)), default=-1))
     size = negatives + 1 if negatives else last + 1
@@ -196,5 +197,6 @@ def _within(whole: Sides, rows: tuple[Tensor, Tensor], negatives: int) -> Iterat
             weight_a=whole.weight_a[a], weight_b=whole.weight_b[b],
         ) if negatives else whole  # fmt: skip
         found, across = equal_codes(part.a, part.b)
-        if bool((part.weight_a[found] * part.weight_b[across] > 0).any()):
+        positive = bool((part.weight_a[found] * part.weight_b[across] > 0).any())
+        if positive or (alone and not len(found) and len(part.a) and len(part.b)):
             yield part

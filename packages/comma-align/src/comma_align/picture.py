@@ -30,8 +30,8 @@ def _losses(axes: Axes, metrics: Path) -> None:
     training = [entry for entry in entries if "loss" in entry]
     for stage, name in sorted({(entry["stage"], name) for entry in training for name in entry["terms"]}):
         of = [entry for entry in training if entry["stage"] == stage and name in entry["terms"]]
-        points = [(entry["step"], entry["terms"][name]) for entry in of]
-        axes.plot(*zip(*points, strict=True), label=f"{stage}: {name}", linewidth=1)
+        losses = np.array([entry["terms"][name] for entry in of], dtype=float)  # null, which was not finite, is a gap
+        axes.plot([entry["step"] for entry in of], losses, label=f"{stage}: {name}", linewidth=1)
     axes.set(xlabel="step of the stage", ylabel="loss", title="Training loss by term")
     if training:
         axes.legend(fontsize=8)

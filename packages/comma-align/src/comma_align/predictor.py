@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 import torch
@@ -80,9 +80,17 @@ def meaning(target: str, kind: Kind, found: Sequence[float | str], error: Error 
 class Predictor(nn.Module):
     """Encoders of a model, a linear map of each into one space, the mean over what is there, and a head."""
 
-    def __init__(self, model: AlignedModel, of: Meaning, width: int = 128) -> None:
+    def __init__(self, model: AlignedModel, of: Meaning, width: int = 128, *, tune: bool = True) -> None:
+        """Make a predictor with a new head.
+
+        Args:
+            model: the encoders.
+            of: what is told.
+            width: channels of the head.
+            tune: whether the encoders learn with the head; if not, they stay as they are in training too.
+        """
         super().__init__()
-        self.model, self.meaning, self.width = model, of, width
+        self.model, self.meaning, self.width, self.tune = model, of, width, tune
         encoders = cast("Mapping[str, nn.Module]", model.encoders)
         self.into = nn.ModuleDict({name: nn.Linear(int(e.width), width) for name, e in encoders.items()})  # type: ignore[arg-type]  # every encoder has it
         self.head = nn.Sequential(nn.LayerNorm(width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
@@ -93,12 +101,20 @@ class Predictor(nn.Module):
         """Everything but the encoders."""
         return [p for module in (self.into, self.head, self.out) for p in module.parameters()]
 
+    def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002  torch's own signature
+        """Switch what learns to training: encoders that do not have no dropout, and keep their running statistics."""
+        super().train(mode)
+        self.model.train(mode and self.tune)
+        return self
+
     def forward(self, batch: Batch, samples: int) -> Float[Tensor, "samples outputs"]:
         """Outputs of each sample of a batch."""
         weight = next(self.out.parameters())
         summed, count = weight.new_zeros(samples, self.width), weight.new_zeros(samples, 1)
         for name, inputs in batch.inputs.items():
-            vectors = self.into[name](self.model.encoders[name](inputs)).to(summed.dtype)
+            with torch.set_grad_enabled(torch.is_grad_enabled() and self.tune):
+                seen = self.model.encoders[name](inputs)
+            vectors = self.into[name](seen).to(summed.dtype)
             summed = summed.index_add(0, batch.rows[name], vectors)
             count = count.index_add(0, batch.rows[name], vectors.new_ones(len(vectors), 1))
         out: Tensor = self.out(self.head(summed / count.clamp(min=1)))

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,13 @@ def _numbers() -> list[int]:
 
 @contextmanager
 def asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """A function that says whether such a signal came; one that comes more than 2 s later ends the process at once."""
+    """A function that says whether such a signal came; one that comes more than 2 s later ends the process at once.
+
+    In another thread than the first, where Python takes no handlers, signals do what they did.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
     first: float | None = None
 
     def on_signal(number: int, _frame: FrameType | None) -> None:

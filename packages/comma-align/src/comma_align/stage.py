@@ -65,6 +65,11 @@ class Stage(Protocol):
         ...
 
     @property
+    def aside(self) -> Sequence[nn.Parameter]:
+        """Weights whose gradient is clipped for itself, so that it says nothing on how far the others go."""
+        ...
+
+    @property
     def steps(self) -> Steps:
         """What each step works on."""
         ...

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from comma_data.split import group_hash
 from comma_encoders import folder, locate
@@ -10,6 +11,9 @@ from comma_encoders.modality import get
 from comma_encoders.model import AlignedModel
 
 from comma_align.errors import RunError
+
+FREE = frozenset({"dropout", "patch_drop", "max_edges", "tune"})
+"""Settings of encoders that change how they are trained or what they refuse, and not what they make of a value."""
 
 
 def model_of(path: Path) -> Path:
@@ -61,7 +65,7 @@ def start_from(model: AlignedModel, path: Path) -> None:
 
     Raises:
         RunError: there is no model, it has none of the modalities, or an encoder of another config; the message names
-            the first setting that differs.
+            the settings that differ. Dropout and the like may.
     """
     place = model_of(path)
     try:
@@ -80,17 +84,23 @@ def start_from(model: AlignedModel, path: Path) -> None:
 
 
 def _check(name: str, model: AlignedModel, other: AlignedModel, place: Path) -> None:
-    """Refuse weights of an encoder with other sizes, by the setting and not by the shape of a tensor."""
-    wanted = {key: tuple(t.shape) for key, t in model.encoders[name].state_dict().items()}
-    found = {key: tuple(t.shape) for key, t in other.encoders[name].state_dict().items()}
-    if wanted == found:
-        return
-    ours, theirs = vars(model.configs[name]), vars(other.configs[name])
-    files = get(name).files(model.configs[name])  # a saved model has its own copies
-    key = next((key for key in ours if key not in files and ours[key] != theirs[key]), None)
-    if key is None:
+    """Refuse weights of an encoder that would read its values otherwise here, by the settings."""
+    ours, theirs = (_function(name, of.configs[name]) for of in (model, other))
+    apart = [key for key in ours if ours[key] != theirs[key]]
+    wanted, found = ({k: t.shape for k, t in of.encoders[name].state_dict().items()} for of in (model, other))
+    if not apart and wanted != found:
         raise RunError(f"start: the {name} encoder of {place} is of another version; train it again")
-    raise RunError(
-        f"start: {name}.{key} is {theirs[key]!r} in {place}, {ours[key]!r} here. Remedy: set encoders.{name}.{key} to "
-        f"{theirs[key]!r}, or leave `start` out"
-    )
+    if not apart:
+        return
+    kept = get(name).files(other.configs[name])
+    told = [f"{name}.{key} is {theirs[key]!r} in {place}, {ours[key]!r} here" for key in apart if key not in kept]
+    told += [f"{name}.{key} has another content in {place}" for key in apart if key in kept]
+    remedy = [f"encoders.{name}.{key} to {theirs[key]!r}" for key in apart if key not in kept]
+    remedy += [f"encoders.{name}.{key} to {place / f'{name}-{key}{kept[key].suffix}'}" for key in apart if key in kept]
+    raise RunError(f"start: {'; '.join(told)}. Remedy: set {', '.join(remedy)}, or leave `start` out")
+
+
+def _function(name: str, config: Any) -> dict[str, Any]:
+    """What decides what an encoder of given weights makes of a value: its settings, and the content of its files."""
+    files = {key: file.content for key, file in get(name).files(config).items()}
+    return {key: value for key, value in {**vars(config), **files}.items() if key not in FREE}

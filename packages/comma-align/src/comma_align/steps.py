@@ -88,7 +88,12 @@ class Steps(Dataset[list[Part]]):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker process gets: everything but the remembered orders, which it makes itself."""
-        return {**self.__dict__, "_order": None}
+        return {key: value for key, value in self.__dict__.items() if key != "_order"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take that up."""
+        self.__dict__.update(state)
+        self._order = lru_cache(maxsize=2)(self._batches)
 
     def _batches(self, epoch: int) -> list[list[int]]:
         run = self.plan.run
@@ -106,7 +111,7 @@ class Steps(Dataset[list[Part]]):
     def turns(self, step: int) -> list[Turn]:
         """The visits of the global batch of a step."""
         epoch, number = divmod(step, self.per_epoch)
-        return [self._turns[i] for i in (self._order or self._batches)(epoch)[number]]
+        return [self._turns[i] for i in self._order(epoch)[number]]
 
     def ids(self, step: int) -> list[str]:
         """Ids of the samples of a global batch."""

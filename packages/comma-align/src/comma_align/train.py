@@ -22,6 +22,7 @@ from comma_align.loop import Loop, Place
 from comma_align.recall import Row, as_json, rows_of
 from comma_align.source import Source, open_source
 from comma_align.stage import Stage, seeded
+from comma_align.stages import pretrain, supervised
 from comma_align.stages.align import Align
 from comma_align.stages.pretrain import Pretrain
 from comma_align.stages.supervised import Supervised
@@ -32,6 +33,10 @@ STAGES: Mapping[str, Callable[[Run, Source, AlignedModel, Accelerator], Stage]] 
     {"pretrain": Pretrain, "align": Align, "supervised": Supervised}
 )
 """Name in a config -> what is done."""
+LEARNT: Mapping[str, Callable[[Run, Source], object]] = MappingProxyType(
+    {"pretrain": pretrain.learnt, "supervised": supervised.learnt}
+)
+"""Name of a stage -> what refuses data of which it cannot learn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +82,8 @@ def train(  # noqa: PLR0913  three names and three options
     begin = Path(resume) if resume not in {"auto", "never"} else None
     with ExitStack() as held:
         job = prepare(run, data, out, resume, held)
+        if run.trackers:  # some write into the run's folder, which has to be there
+            job.accelerator.init_trackers(run.name)
         place = Place(
             run=run, out=out, accelerator=job.accelerator, workers=workers,
             quiet=quiet or not job.accelerator.is_main_process,
@@ -90,7 +97,7 @@ def _train(job: Job, place: Place, begin: Path | None) -> list[Row]:
     seconds, steps, rows = 0.0, 0, list[Row]()
     for name in run.stages:
         stage = job.stage(name)
-        state = Loop(stage, place, begin).run()
+        state = Loop(stage, place, begin, steps).run()
         begin, seconds, steps = None, seconds + state.seconds, steps + state.step
         if name == "align":  # now: a later stage changes the encoders
             rows = rows_of(job.model.embed(job.source.validation), job.source.validation)
@@ -123,6 +130,9 @@ def prepare(run: Run, data: Path, out: Path, resume: str = "auto", held: ExitSta
     if accelerator.is_main_process:
         folder.check_free(out)
     source = open_source(data, run)
+    for name in run.stages:  # now: the last one is to be refused before the first has taken its hours
+        if name in LEARNT:
+            LEARNT[name](run, source)
     if run.start:
         refuse_seen(Path(run.start), source.held_out)
     model = make_model(run)
@@ -134,8 +144,6 @@ def prepare(run: Run, data: Path, out: Path, resume: str = "auto", held: ExitSta
             held.enter_context(folder.held(out))
         folder.open_run(out, run, resume, folder.about(run, source, data))
     accelerator.wait_for_everyone()
-    if run.trackers:  # some write into the run's folder, which has to be there
-        accelerator.init_trackers(run.name)
     return Job(
         run=run, data=data, out=out, source=source, model=model.to(accelerator.device), accelerator=accelerator
     )  # fmt: skip

@@ -1,12 +1,16 @@
 """How long a study takes, from a few steps of every training and one rehearsal of every task."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from comma_align.config import Run
 from comma_align.dry import Tried, tried
+from comma_data.split import group_of
+from comma_eval.errors import SeenError
+from comma_eval.seen import refuse_seen, unseen
 
 from comma_app.study.asking import Sides
 from comma_app.study.config import Study
@@ -44,12 +48,13 @@ def estimate(study: Study, data: Path, sides: Sides) -> Estimate:
 
     Raises:
         comma_align.errors.AlignError: a run cannot be started on these data.
-        comma_eval.errors.EvalError: a task cannot be asked of them.
+        comma_eval.errors.EvalError: a task cannot be asked of them, or asks what a model will have seen.
         StudyError: a primary outcome that cannot be told.
     """
     rehearsed = rehearse(study, sides)
     runs = {name: first_run(study, name) for name in study.models}
     found = {name: tried(run, data) for name, run in runs.items()}
+    refuse_known(study, sides, {name: one.groups_seen for name, one in found.items()})
     score = {}
     for key, (name, one) in questions(study).items():
         each = sum(forward_seconds(found[model]) for model in askable(study, name, one.task))
@@ -63,6 +68,38 @@ def estimate(study: Study, data: Path, sides: Sides) -> Estimate:
     )
 
 
+def refuse_known(study: Study, sides: Sides, seen: Mapping[str, Collection[str]]) -> None:
+    """Refuse tasks that ask all folds of what models will have learnt from, before anything is trained.
+
+    Args:
+        study: of which the first fold is looked at.
+        sides: its data.
+        seen: model -> hashes of the groups that its training sees.
+
+    Raises:
+        comma_eval.errors.SeenError: there is one; the message has the task and the model.
+    """
+    for key, (name, one) in questions(study).items():
+        if study.tasks[name].part != "all":
+            continue  # the split keeps them apart
+        test = sides.of(study.folds[0], one.task.needs, study.tasks[name]).test
+        for model in askable(study, name, one.task):
+            known = set().union(*(seen[each] for each in lineage(study, model)))
+            try:
+                if one.task.needs.leave_out_seen:
+                    test = unseen(test, known)
+                else:
+                    refuse_seen({group_of(sample) for sample in test}, known)
+            except SeenError as error:
+                raise SeenError(f"tasks.{key}: {model}: {error}") from error
+
+
+def lineage(study: Study, model: str) -> list[str]:
+    """A model of the study, and those from which its first weights come."""
+    start = study.models[model].start
+    return [model, *(lineage(study, start) if start else ())]
+
+
 def first_run(study: Study, name: str) -> Run:
     """The run of a model in the first fold, without the other model that it starts from: it may not be there yet."""
     fold = study.folds[0]
@@ -71,7 +108,7 @@ def first_run(study: Study, name: str) -> Run:
 
 def training_seconds(run: Run, found: Tried) -> float:
     """Reading, all steps, and the validations between them."""
-    validations = run.epochs // run.validate_every if "align" in run.stages else 0
+    validations = math.ceil(run.epochs / run.validate_every) if "align" in run.stages else 0
     looking = (validations + 1) * found.validation * forward_seconds(found)
     return found.ready + sum(3600 * stage.hours for stage in found.stages) + looking
 

@@ -45,7 +45,8 @@ class Align:
             model.imputer = Imputer(run.modalities, run.dim).to(accelerator.device)
         self.own = [*model.encoders.parameters(), *model.heads.parameters()]
         # these see the gathered vectors, so that every process has their whole gradient already
-        self.common = [*self.objective.parameters(), *(model.imputer.parameters() if model.imputer else ())]
+        self.aside = [*model.imputer.parameters()] if model.imputer else []
+        self.common = [*self.objective.parameters(), *self.aside]
         others = [*model.heads.parameters(), *self.common]
         self.optimizer: torch.optim.Optimizer = schedule.adamw(model.encoders.parameters(), others, run.optimizer)
         self.optimizer.register_step_post_hook(lambda *_: self.objective.bound())

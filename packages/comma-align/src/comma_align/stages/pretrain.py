@@ -1,5 +1,6 @@
 """The stage `pretrain`: every encoder learns alone, to undo the corruption of its own modality."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import torch
 from accelerate import Accelerator
 from comma_data.sample import Sample
 from comma_encoders import folder as model_folder
-from comma_encoders.batch import collate, group_code
+from comma_encoders.batch import group_code
 from comma_encoders.modality import get
 from comma_encoders.model import AlignedModel
 from torch import Tensor, nn
@@ -19,12 +20,13 @@ from comma_align.config import Run
 from comma_align.errors import EmptyError
 from comma_align.gather import rank, sum_gradients, total, world
 from comma_align.precision import autocast
-from comma_align.source import Source
+from comma_align.source import Drawn, Source
 from comma_align.stage import Grow, Score, Terms, seeded
-from comma_align.steps import Part, Plan, Steps
+from comma_align.steps import Part, Plan, Steps, cut
 
 MOST = 256
 """Validation samples that are looked at."""
+AT_A_TIME = 64
 
 
 def learnable(run: Run) -> tuple[str, ...]:
@@ -43,16 +45,30 @@ def learnable(run: Run) -> tuple[str, ...]:
     return chosen
 
 
+def learnt(run: Run, source: Source) -> tuple[tuple[str, ...], list[Sample]]:
+    """The modalities that are pre-trained, and on what.
+
+    Raises:
+        EmptyError: as of `learnable`, or no training sample has one of them.
+    """
+    names = learnable(run)
+    samples = [sample for sample in source.train if any(sample.fields.get(name) for name in names)]
+    if not samples:
+        raise EmptyError(f"pretrain: no training sample has one of {', '.join(names)}")
+    return names, samples
+
+
 class Pretrain:
     """Self-supervised training of the encoders of a model; each has a loss of its own, and none sees another."""
 
     name = "pretrain"
     leaves = folder.MODEL
+    aside: Sequence[nn.Parameter] = ()
 
     def __init__(self, run: Run, source: Source, model: AlignedModel, accelerator: Accelerator) -> None:
         self.run, self.model, self.accelerator = run, model, accelerator
         self.validation: Sequence[Sample] = source.validation[:MOST]
-        names = learnable(run)
+        names, samples = learnt(run, source)
         tasks = {name: get(name).Pretext(model.encoders[name], model.configs[name]) for name in names}  # type: ignore[misc]  # learnable
         self.tasks = nn.ModuleDict(tasks).to(accelerator.device)
         self.encoders = nn.ModuleDict({name: model.encoders[name] for name in names})
@@ -60,9 +76,6 @@ class Pretrain:
         self.optimizer: torch.optim.Optimizer = schedule.adamw(
             self.encoders.parameters(), self.tasks.parameters(), run.optimizer
         )
-        samples = [sample for sample in source.train if any(sample.fields.get(name) for name in names)]
-        if not samples:
-            raise EmptyError(f"pretrain: no training sample has one of {', '.join(names)}")
         self.steps = Steps(
             Plan(
                 run=run,
@@ -106,25 +119,26 @@ class Pretrain:
         """Nothing more."""
         return {}
 
-    @torch.no_grad()
     def save(self, path: Path, about: Mapping[str, Any]) -> None:
         """Write the model."""
         model_folder.save(self.model, path, about)
 
+    @torch.no_grad()
     def validate(self) -> Score:
-        """The losses on validation samples, corrupted alike each time."""
+        """The losses on validation samples, corrupted alike each time; a mean over values."""
         rng = torch.Generator().manual_seed(0)
         self.modules.eval()
-        found: dict[str, list[float]] = {}
-        for start in range(0, len(self.validation), 64):
-            batch = collate([_first(s) for s in self.validation[start : start + 64]], self.steps.plan.configs)
-            for name, inputs in batch.to(self.accelerator.device).inputs.items():
-                for thing, loss in self.tasks[name](inputs, rng).items():
-                    found.setdefault(f"{name} {thing}", []).append(loss.item())
+        summed, count = Counter[str](), Counter[str]()
+        for start in range(0, len(self.validation), AT_A_TIME):
+            for part in cut([_first(s) for s in self.validation[start : start + AT_A_TIME]], self.steps.plan):
+                for name, inputs in part.to(self.accelerator.device).batch.inputs.items():
+                    for thing, loss in self.tasks[name](inputs, rng).items():
+                        summed[f"{name} {thing}"] += _values(part, name) * loss.item()
+                        count[f"{name} {thing}"] += _values(part, name)
         self.modules.train()
-        if not found:
+        if not count:
             return Score(value=None, figures={"validation": {}}, note="no validation sample has what is pre-trained")
-        means = {name: sum(values) / len(values) for name, values in found.items()}
+        means = {name: summed[name] / count[name] for name in count}
         note = "validation " + ", ".join(f"{name} {value:.3f}" for name, value in means.items())
         return Score(value=-sum(means.values()), figures={"validation": means}, note=note)
 
@@ -133,6 +147,7 @@ def _values(part: Part, name: str) -> int:
     return len(part.batch.rows.get(name, ()))
 
 
-def _first(sample: Sample) -> Sample:
+def _first(sample: Sample) -> Drawn:
     """The sample with one value a modality."""
-    return replace(sample, fields={name: values[:1] for name, values in sample.fields.items()})
+    fields = {name: values[:1] for name, values in sample.fields.items() if values}
+    return Drawn(sample=replace(sample, fields=fields), joined_by=dict.fromkeys(fields, "entry"))

@@ -24,27 +24,44 @@ from comma_align.stage import Grow, Score, Terms, seeded
 from comma_align.steps import Part, Plan, Steps
 
 
+def learnt(run: Run, source: Source) -> tuple[list[Sample], Meaning]:
+    """The samples of which a property is learnt, and what it means.
+
+    Raises:
+        EmptyError: no training sample has the target.
+        RunError: it is of another kind than the run says, in training or validation; or fewer labels than asked for.
+    """
+    asked, known = run.supervised, _with_target(source.train, run)
+    if not known:
+        found = sorted({name for sample in source.train for name in sample.targets})
+        raise EmptyError(
+            f"supervised.target: no training sample has the target {asked.target!r} and one of "
+            f"{', '.join(run.modalities)}; there are {', '.join(found) or 'no targets'}"
+        )
+    if asked.labels:
+        known = _first(known, asked.labels)
+    of = meaning(asked.target, asked.kind, [s.targets[asked.target] for s in known], asked.error)
+    for sample in _with_target(source.validation, run) if asked.kind != "classes" else ():
+        if isinstance(value := sample.targets[asked.target], str):
+            raise RunError(
+                f"supervised.target: {asked.target!r} of the validation sample {sample.id} is {value!r}, elsewhere a "
+                "number; mend the data, or give supervised.kind='classes'"
+            )
+    return known, of
+
+
 class Supervised:
     """Training of a predictor."""
 
     name = "supervised"
     leaves = folder.PREDICTOR
+    aside: Sequence[nn.Parameter] = ()
 
     def __init__(self, run: Run, source: Source, model: AlignedModel, accelerator: Accelerator) -> None:
         self.run, self.accelerator = run, accelerator
-        known = _with_target(source.train, run)
-        if not known:
-            found = sorted({name for sample in source.train for name in sample.targets})
-            raise EmptyError(
-                f"supervised.target: no training sample has the target {run.supervised.target!r} and one of "
-                f"{', '.join(run.modalities)}; there are {', '.join(found) or 'no targets'}"
-            )
-        if run.supervised.labels:
-            known = _first(known, run.supervised.labels)
-        asked = run.supervised
-        of = meaning(asked.target, asked.kind, [s.targets[asked.target] for s in known], asked.error)
-        self.predictor = Predictor(model, of).to(accelerator.device)
-        self.validation = [s for s in _with_target(source.validation, run) if _told(s, of) is not None]
+        known, of = learnt(run, source)
+        self.predictor = Predictor(model, of, tune=run.supervised.tune).to(accelerator.device)
+        self.validation = _with_target(source.validation, run)
         encoders = [*model.encoders.parameters()] if run.supervised.tune else []
         self.learning = [*encoders, *self.predictor.on_top]
         self.optimizer: torch.optim.Optimizer = schedule.adamw(encoders, self.predictor.on_top, run.optimizer)
@@ -57,7 +74,7 @@ class Supervised:
                 epochs=run.supervised.epochs,
                 rank=accelerator.process_index,
                 world=accelerator.num_processes,
-                truth={sample.id: _told(sample, of) or 0.0 for sample in known},
+                truth={sample.id: _told(sample, of) for sample in known},
             )
         )
 
@@ -87,7 +104,7 @@ class Supervised:
         predictor.save(self.predictor, path, about)
 
     def validate(self) -> Score:
-        """Error or accuracy on the validation fold."""
+        """Error or accuracy on the validation fold; of a class that training does not know every answer is wrong."""
         of = self.predictor.meaning
         if not self.validation:
             return Score(value=None, figures={"validation": {}}, note="no validation sample has the target")
@@ -95,13 +112,11 @@ class Supervised:
         truth = np.array([sample.targets[of.target] for sample in self.validation])
         if of.kind == "classes":
             accuracy = float((found == truth.astype(str)).mean())
-            return Score(
-                value=accuracy,
-                figures={"validation": {"accuracy": accuracy}},
-                note=f"validation accuracy {accuracy:.3f}",
-            )
+            unknown = int((~np.isin(truth.astype(str), of.classes)).sum())
+            counted = {"accuracy": accuracy, "n": len(truth), "of classes never learnt": unknown}
+            return Score(value=accuracy, figures={"validation": counted}, note=f"validation accuracy {accuracy:.3f}")
         error = found - truth.astype(float)
-        figures = {"MAE": float(np.abs(error).mean()), "RMSE": float(np.sqrt((error**2).mean()))}
+        figures = {"MAE": float(np.abs(error).mean()), "RMSE": float(np.sqrt((error**2).mean())), "n": len(error)}
         name = "MAE" if of.error == "absolute" else "RMSE"
         return Score(
             value=-figures[name], figures={"validation": figures}, note=f"validation {name} {figures[name]:.4g}"
@@ -121,9 +136,7 @@ def _with_target(samples: Sequence[Sample], run: Run) -> list[Sample]:
     ]  # fmt: skip
 
 
-def _told(sample: Sample, of: Meaning) -> float | None:
-    """The sample's target as a number; None for a class that training does not know."""
+def _told(sample: Sample, of: Meaning) -> float:
+    """A training sample's target as a number."""
     value = sample.targets[of.target]
-    if of.kind != "classes":
-        return float(value)
-    return float(of.classes.index(str(value))) if str(value) in of.classes else None
+    return float(of.classes.index(str(value)) if of.kind == "classes" else value)

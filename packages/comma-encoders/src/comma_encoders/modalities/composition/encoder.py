@@ -1,5 +1,6 @@
 """A small network on element fractions and statistics of element properties."""
 
+import math
 from itertools import pairwise
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from comma_encoders.element_properties import property_table
 from comma_encoders.element_statistics import STATISTICS, ward
 from comma_encoders.modalities.composition.config import Config
+from comma_encoders.settings import within
 from comma_encoders.types import Inputs
 
 
@@ -18,7 +20,13 @@ class Encoder(nn.Module):
     table: Tensor
 
     def __init__(self, config: Config) -> None:
+        """Make an encoder with random weights.
+
+        Raises:
+            UsageError: sizes that cannot be.
+        """
         super().__init__()
+        within("composition", config, width=(1, math.inf), layers=(0, math.inf), dropout=(0, 1))
         self.width = config.width
         # kept with the weights: a trained model must not change with pymatgen's table
         self.register_buffer("table", property_table())

@@ -1,6 +1,7 @@
 """Which backbone a config means, of which sizes; what cannot be is refused before timm sees it."""
 
 import difflib
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -9,6 +10,7 @@ from timm.models import is_model_in_modules
 
 from comma_encoders.errors import UsageError
 from comma_encoders.modalities.image.config import Config
+from comma_encoders.settings import within
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,8 @@ def _nearest(name: str) -> str:
 
 
 def _check(config: Config, sizes: Sizes, *, transformer: bool) -> None:
+    any_number = (0, math.inf)
+    within("image", config, patch=any_number, width=any_number, depth=any_number, heads=any_number)
     if sizes.pixels < 8:
         raise UsageError(f"image: pixels is {sizes.pixels}; give 8 or more, or 0 for the backbone's own")
     if config.view not in {"whole", "native"}:

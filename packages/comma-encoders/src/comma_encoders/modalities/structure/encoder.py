@@ -20,8 +20,13 @@ from comma_encoders.modalities.structure.density import Channels, Path, chosen, 
 from comma_encoders.modalities.structure.geometry import Geometry, geometry
 from comma_encoders.modalities.structure.known import FEATURES
 from comma_encoders.modalities.structure.readout import Readout
+from comma_encoders.settings import within
 from comma_encoders.types import Inputs
 
+LEAST_SPLINES = 4
+"""Of a cubic spline."""
+LEAST_CUTOFF = 0.1
+"""Å; no two atoms are as near."""
 EXPECTED = 30
 """Neighbours of an atom that sums are scaled by, so that a new network starts with features of order one."""
 
@@ -142,7 +147,15 @@ class Encoder(nn.Module):
     table: Tensor
 
     def __init__(self, config: Config) -> None:
+        """Make an encoder with random weights.
+
+        Raises:
+            UsageError: settings that cannot be.
+        """
         super().__init__()
+        some, any_number, length = (1, math.inf), (0, math.inf), (LEAST_CUTOFF, math.inf)
+        within("structure", config, width=some, layers=any_number, moments=any_number, max_edges=some, dropout=(0, 1))
+        within("structure", config, splines=(LEAST_SPLINES, math.inf), cutoff=length, far=length, region=any_number)
         self.config = config
         self.width = config.width
         self.species = nn.Embedding(119, config.width)

@@ -1,5 +1,7 @@
 """A hierarchical transformer: tokens within a step, then steps within a protocol."""
 
+import math
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -10,6 +12,7 @@ from comma_encoders.modalities.text.layers import Layout, Transformer, layout, m
 from comma_encoders.modalities.text.numbers import Numbers
 from comma_encoders.modalities.text.pretrained import Pretrained
 from comma_encoders.modalities.text.tokenizer import tokenizer_of
+from comma_encoders.settings import within
 from comma_encoders.types import Inputs
 
 
@@ -55,6 +58,9 @@ class Encoder(nn.Module):
             UsageError: sizes that do not fit together, or a pretrained encoder that cannot be had.
         """
         super().__init__()
+        some, any_number = (1, math.inf), (0, math.inf)
+        within("text", config, width=some, heads=some, max_tokens=some, max_steps=some, dropout=(0, 1))
+        within("text", config, token_layers=any_number, step_layers=any_number)
         if config.width % config.heads:
             raise UsageError(f"text: width ({config.width}) has to be a multiple of heads ({config.heads})")
         self.width = config.width

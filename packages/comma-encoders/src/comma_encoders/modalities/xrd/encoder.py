@@ -1,5 +1,6 @@
 """The network that a config names."""
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -10,6 +11,7 @@ from comma_encoders.errors import UsageError
 from comma_encoders.modalities.xrd.config import Config
 from comma_encoders.modalities.xrd.resnet import ResNet, stride
 from comma_encoders.modalities.xrd.transformer import Transformer
+from comma_encoders.settings import within
 from comma_encoders.types import Inputs
 
 KINDS: Mapping[str, type[ResNet] | type[Transformer]] = {"resnet": ResNet, "transformer": Transformer}
@@ -23,8 +25,9 @@ def check(config: Config) -> None:
     """
     if config.kind not in KINDS:
         raise UsageError(f"xrd: unknown kind {config.kind!r}; give {' or '.join(map(repr, KINDS))}")
-    if not 0 < config.low < config.high:
-        raise UsageError(f"xrd: low ({config.low}) has to be above 0 and below high ({config.high})")
+    within("xrd", config, heads=(1, math.inf), patch=(1, math.inf))
+    if not 0 < config.low < config.high < math.inf:
+        raise UsageError(f"xrd: low ({config.low}) has to be above 0 and below high ({config.high}), a number")
     if config.depth < 1 or config.width < 8:
         raise UsageError(f"xrd: depth ({config.depth}) has to be 1 or more, and width ({config.width}) 8 or more")
     step = stride(config) if config.kind == "resnet" else config.patch
