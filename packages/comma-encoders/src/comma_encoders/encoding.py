@@ -6,15 +6,18 @@ A value that cannot be encoded does not take its batch with it: it is found, and
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from comma_encoders.errors import InputError, NotFiniteError
+from comma_encoders.errors import InputError, KindError, NotFiniteError
+from comma_encoders.modality import get
 from comma_encoders.packing import Packer, raw_bytes
 from comma_encoders.types import Embedded, Inputs
 
@@ -150,3 +153,20 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 def joined(parts: Sequence[Embedded]) -> Embedded:
     """Vectors of one modality, window after window."""
     return Embedded(z=torch.cat([part.z for part in parts]), rows=torch.cat([part.rows for part in parts]))
+
+
+def is_one(modality: str, values: Any) -> bool:
+    """Whether one value was given instead of a list; some values, such as structures, can themselves be iterated."""
+    if isinstance(values, np.ndarray):  # of pictures it is one itself, grey or in colours
+        return modality == "image" and (values.ndim == 2 or (values.ndim == 3 and values.shape[2] in {3, 4}))
+    if isinstance(values, list | tuple | Iterator):
+        return False
+    if isinstance(values, str | bytes | Path | Mapping) or not isinstance(values, Iterable):
+        return True
+    try:
+        get(modality).coerce(values)
+    except (KindError, *UNREADABLE):
+        return False
+    except InputError:  # a disordered structure is one too
+        pass
+    return True

@@ -1,6 +1,6 @@
 """The aligned model: an encoder and a projection head for each modality, in one space."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from comma_encoders import imputer_fit
 from comma_encoders.device import floats
-from comma_encoders.encoding import UNREADABLE, WINDOW, Encoded, Way, encode, evaluating, joined
-from comma_encoders.errors import InputError, KindError, UsageError
+from comma_encoders.encoding import WINDOW, Encoded, Way, encode, evaluating, is_one, joined
+from comma_encoders.errors import InputError, UsageError
 from comma_encoders.head import SHARED, Head, shared
 from comma_encoders.imputer import Imputed, Imputer, Vectors, side_by_side
 from comma_encoders.modality import get
@@ -323,20 +323,3 @@ class AlignedModel(nn.Module):
         if z.ndim != 2 or z.shape[1] != self.dim:
             raise UsageError(f"this model's vectors are (n, {self.dim}); got {tuple(z.shape)}")
         return functional.normalize(z.float(), dim=1)
-
-
-def is_one(modality: str, values: Any) -> bool:
-    """Whether one value was given instead of a list; some values, such as structures, can themselves be iterated."""
-    if isinstance(values, np.ndarray):  # of pictures it is one itself, grey or in colours
-        return modality == "image" and (values.ndim == 2 or (values.ndim == 3 and values.shape[2] in {3, 4}))
-    if isinstance(values, list | tuple | Iterator):
-        return False
-    if isinstance(values, str | bytes | Path | Mapping) or not isinstance(values, Iterable):
-        return True
-    try:
-        get(modality).coerce(values)
-    except (KindError, *UNREADABLE):
-        return False
-    except InputError:  # a disordered structure is one too
-        pass
-    return True
