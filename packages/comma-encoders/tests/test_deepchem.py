@@ -13,9 +13,9 @@ import torch
 from comma_encoders import locate
 from comma_encoders.errors import InputError, MissingDependencyError, UsageError
 from comma_encoders.integrations import deepchem as integration
-from comma_encoders.integrations.features import check_output, features
+from comma_encoders.integrations.features import check_output, features, several
 from comma_encoders.model import AlignedModel
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Lattice, Molecule, Structure
 
 METALS = ("Li", "Na", "K", "Rb", "Cs", "Cu", "Ag")
 HALOGENS = ("F", "Cl", "Br", "I")
@@ -32,6 +32,18 @@ def test_without_deepchem_the_pip_line_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "deepchem", None)
     with pytest.raises(MissingDependencyError, match=r"PropertyModel needs.*pip install 'comma-encoders\[deepchem\]'"):
         _ = integration.PropertyModel
+
+
+def test_one_value_is_one_though_it_can_be_iterated(crystals):
+    molecule = Molecule(["O", "H", "H"], [[0, 0, 0], [0.76, 0.59, 0], [-0.76, 0.59, 0]])
+    atoms = pytest.importorskip("ase").Atoms("NaCl", positions=[[0, 0, 0], [2.8, 0, 0]], cell=[5.6] * 3, pbc=True)
+    for one in (crystals[0], molecule, atoms, crystals[0].as_dict()):
+        assert several("structure", one) == [one]
+    assert several("composition", "NaCl") == ["NaCl"]
+    assert several("structure", iter(crystals)) == crystals
+    array = np.empty(2, dtype=object)
+    array[:] = crystals[:2]
+    assert several("structure", array) == crystals[:2]
 
 
 def test_another_name_is_no_name_of_the_module():

@@ -10,7 +10,7 @@ from deepchem.feat import Featurizer, MaterialCompositionFeaturizer, MaterialStr
 from pymatgen.core import Structure
 
 from comma_encoders.errors import InputError
-from comma_encoders.integrations.features import Output, check_output, features
+from comma_encoders.integrations.features import Output, check_output, features, several
 from comma_encoders.locate import DEFAULT
 from comma_encoders.model import AlignedModel
 from comma_encoders.shared import model_of
@@ -63,7 +63,7 @@ class ModalityFeaturizer(Featurizer):  # type: ignore[misc]  # DeepChem has no t
         Raises:
             InputError: a value cannot be encoded and `ignore_errors` is False; the message says which.
         """
-        values = [raw(value) for value in several(datapoints)]
+        values = [raw(value) for value in several(self.modality, datapoints)]
         found = features(self.model, self.modality, values, self.output, batch_size=self.batch_size)
         if not found.refused:
             return found.z.numpy()
@@ -103,13 +103,6 @@ class CompositionFeaturizer(ModalityFeaturizer, MaterialCompositionFeaturizer): 
     def __init__(self, model: AlignedModel | str | Path = DEFAULT, output: Output = "aligned", **options: Any) -> None:
         """Load the model; see `ModalityFeaturizer`."""
         super().__init__("composition", model, output, **options)
-
-
-def several(datapoints: Any) -> list[Any]:
-    """The values of what DeepChem passes: a structure or a formula is one, though it can be iterated."""
-    if isinstance(datapoints, str | Mapping | Structure) or not isinstance(datapoints, Iterable):
-        return [datapoints]
-    return list(datapoints)
 
 
 def raw(value: Any) -> Any:

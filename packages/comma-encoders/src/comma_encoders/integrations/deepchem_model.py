@@ -11,8 +11,8 @@ from deepchem.models import Model
 
 from comma_encoders import folder
 from comma_encoders.errors import InputError, UsageError
-from comma_encoders.integrations.deepchem_feat import raw, several
-from comma_encoders.integrations.features import Output, check_output, features, width
+from comma_encoders.integrations.deepchem_feat import raw
+from comma_encoders.integrations.features import Output, check_output, features, several, width
 from comma_encoders.integrations.linear import Linear, Mode, check_mode, fit
 from comma_encoders.locate import DEFAULT
 from comma_encoders.model import AlignedModel
@@ -152,7 +152,11 @@ class PropertyModel(Model):  # type: ignore[misc]  # DeepChem has no types
                 raise InputError(f"X has {x.shape[1]} features, those of this model are {wide}")
             return x
         found = features(
-            self.model, self.modality, [raw(v) for v in several(x)], self.output, batch_size=self.batch_size
+            self.model,
+            self.modality,
+            [raw(v) for v in several(self.modality, x)],
+            self.output,
+            batch_size=self.batch_size,
         )
         for place, error in found.refused.items():
             raise InputError(f"{self.modality}: {error} (id {list(ids)[place]})") from error

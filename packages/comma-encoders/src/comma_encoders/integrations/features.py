@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from comma_encoders.encoding import Encoded, Way, encode, evaluating
+from comma_encoders.encoding import Encoded, Way, encode, evaluating, is_one
 from comma_encoders.errors import UsageError
 from comma_encoders.modality import get
 from comma_encoders.model import AlignedModel
@@ -59,3 +59,8 @@ def features(
     )
     with evaluating(model):
         return encode(values, way, batch_size=batch_size)
+
+
+def several(modality: str, values: Any) -> list[Any]:
+    """The values of what a library passes: one is one, though structures, molecules and ASE's atoms can be iterated."""
+    return [values] if is_one(modality, values) else list(values)
