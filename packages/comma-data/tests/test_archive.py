@@ -12,6 +12,7 @@ import pytest
 from comma_data import wanted
 from comma_data.archive import members
 from comma_data.errors import DataError
+from comma_data.folder_files import files_below
 from comma_data.sample import Refusal
 from hypothesis import given
 from hypothesis import strategies as st
@@ -196,6 +197,44 @@ def test_leftovers_of_other_systems_and_pipes_in_folders(tmp_path):
     assert outcomes(tmp_path) == [("not-a-file", "gone.cif"), ("not-a-file", "p.cif")]
     with pytest.raises(DataError, match="no such file"):
         outcomes(tmp_path / "nothing")
+
+
+def test_linked_folders_are_read_once_and_in_no_circle(tmp_path):
+    inside, outside = tmp_path / "set", tmp_path / "elsewhere"
+    (inside / "real").mkdir(parents=True)
+    (outside / "deep").mkdir(parents=True)
+    for file in (inside / "real" / "a.cif", outside / "b.cif", outside / "deep" / "c.cif", tmp_path / "d.cif"):
+        file.write_bytes(GOOD)
+    for link, goal in (
+        ("a-linked", outside),
+        ("b-linked", outside),
+        ("circle", inside),
+        ("d.cif", tmp_path / "d.cif"),
+        ("real/again", inside / "real"),
+        ("same", inside / "real"),
+        ("up", tmp_path),
+    ):
+        (inside / link).symlink_to(goal)
+    (outside / "deep" / "back").symlink_to(inside)
+    names = ["a-linked/b.cif", "a-linked/deep/c.cif", "d.cif", "real/a.cif"]
+    assert outcomes(inside) == [("", name) for name in names]
+    assert outcomes(tmp_path / "set" / "a-linked") == [("", "b.cif"), ("", "deep/back/d.cif"), *_real("deep/back/real")]
+
+
+def _real(folder):
+    return [("", f"{folder}/a.cif"), ("", "deep/c.cif")]
+
+
+@given(links=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=12))
+def test_however_folders_are_linked_each_file_comes_once_by_its_own_path(tmp_path_factory, links):
+    top = tmp_path_factory.mktemp("links")
+    folders = [top, *(top / f"{n % 2}" / f"{n}" for n in range(5))]
+    for place in folders:
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "a.cif").write_bytes(GOOD)
+    for number, (place, goal) in enumerate(links):
+        (folders[place] / f"link-{number}").symlink_to(folders[goal])
+    assert files_below(top) == sorted(place / "a.cif" for place in folders)
 
 
 def test_prefixes_are_of_file_names(tmp_path):

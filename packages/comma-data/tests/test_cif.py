@@ -199,7 +199,7 @@ def test_every_odd_file_is_accepted_or_refused_with_a_reason(data_root, outcomes
     assert found.keys() == names
     codes = Counter(code for codes in found.values() for code in codes)
     assert codes["accepted"] >= {"refuse": 90, "majority": 100}[disorder]
-    assert codes.keys() <= {"accepted", "disordered", "cif-unreadable", "cif-syntax", "no-symbols"}
+    assert codes.keys() <= {"accepted", "disordered", "cif-unreadable", "cif-syntax", "no-symbols", "atoms-missing"}
 
 
 def test_a_real_mutant_never_raises_anything_but_structure_errors(make):
@@ -250,19 +250,200 @@ def test_without_a_word_on_symmetry_the_sites_are_all_there_are():
     assert len(only(ROCK_SALT.replace(SYMBOL, "")).structure["numbers"]) == 2
 
 
+CELLS = {
+    "triclinic": (5, 6, 7, 80, 95, 103),
+    "orthorhombic": (5, 6, 7, 90, 90, 90),
+    "tetragonal": (5, 5, 7, 90, 90, 90),
+    "trigonal": (5, 5, 7, 90, 90, 120),
+    "hexagonal": (5, 5, 7, 90, 90, 120),
+    "cubic": (6, 6, 6, 90, 90, 90),
+}
+UNIQUE = {"a": (5, 6, 7, 97, 90, 90), "b": (5, 6, 7, 90, 97, 90), "c": (5, 6, 7, 90, 90, 97)}
+
+
+def cell_of(group):
+    """Of the group's own symmetry."""
+    if group.crystal_system_str() == "monoclinic":
+        return UNIQUE[re.sub("[^abc]", "", group.qualifier)]
+    return (5, 5, 5, 70, 70, 70) if group.ext == "R" else CELLS[group.crystal_system_str()]
+
+
+def crystal(symmetry, cell, *rows, columns=(), more=""):
+    """A block with two or more columns beside label, symbol and coordinates."""
+    names = ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")
+    head = "".join(f"_cell_{name} {value}\n" for name, value in zip(names, cell, strict=True))
+    loop = "".join(
+        f"_atom_site_{name}\n" for name in ("label", "type_symbol", "fract_x", "fract_y", "fract_z", *columns)
+    )
+    return f"data_x\n{head}{symmetry}\n{more}\nloop_\n{loop}" + "\n".join(rows) + "\n"
+
+
+def named(name, more=""):
+    return f"_space_group_name_H-M_alt '{name}'\n{more}"
+
+
+def listing(group):
+    return "loop_\n_symmetry_equiv_pos_as_xyz\n" + "\n".join(f"'{op.triplet()}'" for op in group.operations())
+
+
+def places(text):
+    """What stands where, in the cell."""
+    structure = only(text).structure
+    fractions = structure["positions"] @ np.linalg.inv(structure["cell"])
+    return Counter(zip(structure["numbers"], map(tuple, np.round(fractions % 1, 4) % 1), strict=True))
+
+
+GENERAL = ("Na1 Na 0.11 0.23 0.37", "Cl1 Cl 0.31 0.05 0.43")
+
+
 @settings(max_examples=25, deadline=None)
 @given(group=st.sampled_from(list(gemmi.spacegroup_table())))
 def test_a_group_by_name_is_the_group_by_its_operations(group):
-    named = ROCK_SALT.replace("'F m -3 m'", f"'{group.xhm()}'").replace("Na1+ 0 0 0", "Na1+ 0.11 0.23 0.37")
-    named = named.replace("Cl1- 0.5 0.5 0.5", "Cl1- 0.31 0.05 0.43")
-    operations = "\n".join(f"'{op.triplet()}'" for op in group.operations())
-    listed = named.replace(
-        f"_space_group_name_H-M_alt '{group.xhm()}'\n", f"loop_\n_symmetry_equiv_pos_as_xyz\n{operations}\n"
+    texts = [crystal(symmetry, cell_of(group), *GENERAL) for symmetry in (named(group.xhm()), listing(group))]
+    assert places(texts[0]) == places(texts[1])
+
+
+@settings(max_examples=40, deadline=None)
+@given(group=st.sampled_from([g for g in gemmi.spacegroup_table() if g.ext in {"1", "2", "H", "R"}]), data=st.data())
+def test_a_symbol_of_several_settings_is_settled_or_refused(group, data):
+    """By a code, by the Hall symbol, or by the cell, and else by nobody."""
+    tag = data.draw(st.sampled_from(["_space_group_name_H-M_alt", "_symmetry_space_group_name_H-M"]))
+    symbol = f"{tag} '{group.hm}'\n"
+    expected = places(crystal(listing(group), cell_of(group), *GENERAL))
+    code = data.draw(st.sampled_from([group.ext.lower(), group.ext.lower() + group.qualifier]))
+    for more in (f"_space_group_IT_coordinate_system_code {code}", f"_space_group_name_Hall '{group.hall}'"):
+        assert places(crystal(symbol + more, cell_of(group), *GENERAL)) == expected
+    if group.ext in "HR":
+        assert places(crystal(symbol, cell_of(group), *GENERAL)) == expected
+    else:
+        with pytest.raises(StructureError, match="two origins") as refused:
+            only(crystal(symbol, cell_of(group), *GENERAL))
+        assert refused.value.code == "symmetry-unknown"
+
+
+def test_silicon_has_eight_atoms_in_the_origin_that_is_stated_and_none_in_another():
+    cell, atom = (5.43, 5.43, 5.43, 90, 90, 90), "Si1 Si 0.125 0.125 0.125"
+    code = "_space_group_IT_coordinate_system_code 2\n_space_group_IT_number 227"
+    assert len(only(crystal(named("F d -3 m", code), cell, atom)).structure["numbers"]) == 8
+    assert len(only(crystal("_space_group_IT_number 227\n" + code[:41], cell, atom)).structure["numbers"]) == 8
+    for symmetry in (named("F d -3 m"), named("Fd-3m"), "_space_group_IT_number 227"):
+        with pytest.raises(StructureError, match="list _space_group_symop_operation_xyz"):
+            only(crystal(symmetry, cell, atom))
+
+
+@pytest.mark.parametrize(
+    ("symmetry", "cell"),
+    [
+        (named("P 1 21/c 1"), UNIQUE["c"]),
+        (named("P 21"), UNIQUE["c"]),
+        (named("F m -3 m"), CELLS["tetragonal"]),
+        (named("P 6/m m m"), CELLS["tetragonal"]),
+        ("_space_group_IT_number 14", UNIQUE["c"]),
+        (named("F m -3 m", "_space_group_name_Hall 'P 1'"), CELLS["cubic"]),
+    ],
+)
+def test_a_group_that_is_not_that_of_the_cell_is_refused(symmetry, cell):
+    with pytest.raises(StructureError, match="fits the cell"):
+        only(crystal(symmetry, cell, *GENERAL))
+
+
+@pytest.mark.parametrize("number", [14, 166])
+def test_a_number_and_a_code_are_a_setting(number):
+    code, name, cell = {14: ("c1", "P 1 1 21/a", UNIQUE["c"]), 166: ("r", "R -3 m:R", (5, 5, 5, 70, 70, 70))}[number]
+    symmetry = f"_space_group_IT_number {number}\n_space_group_IT_coordinate_system_code {code}"
+    assert places(crystal(symmetry, cell, *GENERAL)) == places(crystal(named(name), cell, *GENERAL))
+
+
+@pytest.mark.parametrize("nothing", ["loop_\n_symmetry_equiv_pos_as_xyz\n?", "_space_group_symop_operation_xyz ?"])
+def test_operations_that_are_not_known_are_not_listed(nothing):
+    cell = CELLS["cubic"]
+    assert places(crystal(named("P a -3") + nothing, cell, *GENERAL)) == places(
+        crystal(named("P a -3"), cell, *GENERAL)
     )
-    by_name, by_operations = only(named).structure, only(listed).structure
-    assert len(by_name["numbers"]) == len(by_operations["numbers"])
-    places = [np.round(s["positions"] / 5.64 % 1, 4) % 1 for s in (by_name, by_operations)]
-    assert {tuple(p) for p in places[0]} == {tuple(p) for p in places[1]}
+    assert len(only(crystal(nothing, cell, *GENERAL)).structure["numbers"]) == 2
+
+
+def test_a_single_site_needs_no_loop():
+    pairs = "\n".join(f"_atom_site_{name} {v}" for name, v in (("label", "Si1"), ("fract_x", 0.1), ("fract_y", 0.2)))
+    text = ROCK_SALT[: ROCK_SALT.rindex("loop_")].replace("F m -3 m", "P -1") + pairs + "\n_atom_site_fract_z 0.3\n"
+    assert only(text).structure["numbers"].tolist() == [14, 14]
+
+
+P1, PLUS = named("P 1"), named("P -1")
+BOTH = pytest.mark.parametrize("symmetry", [P1, PLUS])
+
+
+@BOTH
+@given(numbers=st.lists(st.sampled_from([".", "'.'", "1", "1.0", "1.000(2)"]), min_size=3, max_size=3))
+def test_an_occupancy_that_is_not_given_is_one(symmetry, numbers):
+    rows = [f"{s}1 {s} 0.{i}1 0.2 0.3 {n}" for i, (s, n) in enumerate(zip(("Na", "Cl", "O"), numbers, strict=True))]
+    text = crystal(symmetry, CELLS["orthorhombic"], *rows, columns=["occupancy"])
+    assert places(text) == places(crystal(symmetry, CELLS["orthorhombic"], *(row.rsplit(" ", 1)[0] for row in rows)))
+
+
+@BOTH
+@pytest.mark.parametrize("unknown", [". . .", "0.1 . 0.2", "? ? ?", "0.1 0.2 ?", "'.' 0 0"])
+def test_a_site_without_coordinates_is_refused_with_its_name(symmetry, unknown):
+    with pytest.raises(StructureError, match="site H7 has") as refused:
+        only(crystal(symmetry, CELLS["cubic"], "O1 O 0.1 0.2 0.3", f"H7 H {unknown}"))
+    assert refused.value.code == "cif-unreadable"
+
+
+def test_icsd_writes_zero_as_a_point():
+    text = crystal(named("P m -3 m"), CELLS["cubic"], "K1 K .5 .5 .5", "Mn1 Mn . . .", "F1 F .5 . .")
+    found = only(text.replace("data_x\n", "data_x\n_database_code_ICSD 59959\n")).structure
+    assert sorted(found["numbers"]) == [9, 9, 9, 19, 25]
+    polonium = crystal(named("P m -3 m"), CELLS["cubic"], "Po1 Po . . .")
+    assert len(only(polonium.replace("data_x\n", "data_x\n_database_code_ICSD 1\n")).structure["numbers"]) == 1
+
+
+def test_columns_of_other_categories_stay_in_the_loop():
+    rows = ("O1 O 0.1 0.2 0.3 .6h .", "C1 C 0.3 0.1 0.2 .2c 1")
+    text = crystal(PLUS, CELLS["cubic"], *rows, columns=["wyckoff", "occupancy"])
+    found = places(text.replace("_atom_site_wyckoff", "_sm_site_symmetry"))
+    assert found == places(crystal(PLUS, CELLS["cubic"], "O1 O 0.1 0.2 0.3", "C1 C 0.3 0.1 0.2"))
+
+
+@BOTH
+def test_a_dummy_site_is_no_atom(symmetry):
+    rows = ("O1 O 0.1 0.2 0.3 d", "C1 C ? ? ? dum", "C2 C 0.3 0.3 0.3 Dum")
+    found = places(crystal(symmetry, CELLS["cubic"], *rows, columns=["calc_flag"]))
+    assert found == places(crystal(symmetry, CELLS["cubic"], "O1 O 0.1 0.2 0.3"))
+    with pytest.raises(StructureError, match="every site is a dummy"):
+        only(crystal(symmetry, CELLS["cubic"], rows[2], columns=["calc_flag"]))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "row",
+    ["O1 O 0.1 0.2 0.3 2", "O1 O 0.1 0.2 0.3 1(1)", "W1 Wat 0.1 0.2 0.3 .", "O1 OH 0.1 0.2 0.3 .", "O H2O 0 0 0 ."],
+)
+def test_hydrogens_without_sites_are_missing(symmetry, row):
+    with pytest.raises(StructureError, match="hydrogen atoms") as refused:
+        only(crystal(symmetry, CELLS["cubic"], "Na1 Na 0.5 0.6 0.7 0", row, columns=["attached_hydrogens"]))
+    assert refused.value.code == "atoms-missing"
+
+
+def labelled(*labels, more=""):
+    rows = [f"{label} x 0.{i}1 0.2 0.3" for i, label in enumerate(labels)]
+    text = crystal(PLUS, CELLS["cubic"], *rows, more=more)
+    return text.replace("_atom_site_type_symbol\n", "").replace(" x ", " ")
+
+
+@pytest.mark.parametrize("stated", ["_chemical_formula_sum 'C2 H O'", "loop_\n_atom_type_symbol\nC\nH\nO2-"])
+def test_labels_alone_are_read_by_what_the_block_is_made_of(stated):
+    found = only(labelled("CA1", "HO1", "OH1", "C2", more=stated)).structure
+    assert Counter(found["numbers"]) == {6: 4, 1: 2, 8: 2}
+
+
+def test_labels_alone_that_two_elements_may_have_are_refused():
+    for labels in (("CA1",), ("O1", "HO1"), ("SI1", "O1")):
+        with pytest.raises(StructureError, match="add _atom_site_type_symbol"):
+            only(labelled(*labels))
+    found = only(labelled("Ca1", "Ho1", "OW1", "AL1", "D2", "cl1", "OH1", "H2O1")).structure
+    assert Counter(found["numbers"]) == {20: 2, 67: 2, 8: 4, 13: 2, 1: 4, 17: 2}
+    with pytest.raises(StructureError, match="group of atoms"):
+        only(labelled("Wat1"))
 
 
 def test_occupancies_that_rounding_brought_above_one_are_full_sites():

@@ -25,7 +25,7 @@ def codes(curated):
 
 def test_accounts_balance_over_sources_and_codes(make):
     structure, text = make["structure_record"], make["text_record"]
-    close = make["rock_salt"](0.9)
+    close = make["rock_salt"](0.4)
     curated = curate(
         [
             structure("a"),
@@ -265,6 +265,51 @@ def test_a_name_shared_by_chance_joins_nothing(make):
     stated = replace(ours, key="2", provenance={**ours.provenance, "entry": "1"})
     (joined,) = join(curate([structure, stated]).accepted).samples
     assert set(joined.fields) >= {"structure", "text"}
+
+
+def cobalt(make, key="Co", formula="Co"):
+    return replace(make["structure_record"](key), formula=formula)
+
+
+@pytest.mark.parametrize("stated", [{}, {"entry": "CO"}])
+def test_a_name_that_case_makes_another_formula_joins_nothing(make, stated):
+    text = replace(make["text_record"]("CO" if not stated else "t", "CO", **stated), formula=None)
+    samples = by_id(join([cobalt(make), text, image_record("CO")]))
+    assert set(samples) == {"co", "co-co", *(["t"] if stated else [])}
+    assert set(samples["co"].fields) == {"structure", "composition"}
+    assert set(samples["co-co"].fields) == ({"text", "image"} if not stated else {"image"})
+
+
+@pytest.mark.parametrize(
+    ("key", "formula", "name", "known"),
+    [
+        ("NaCl", "NaCl", "nacl", None),
+        ("nacl", "NaCl", "NaCl", None),
+        ("MP-1", "NaCl", "mp-1", None),
+        ("CO", "Co", "Co", None),  # a file in capitals, whose atoms are cobalt
+        ("Co", "Co", "CO", "Co"),  # and a text that states its formula
+        ("Sample-A 1", "NaCl", "sample-a_1", None),
+    ],
+)
+def test_case_does_not_count_in_other_names(make, key, formula, name, known):
+    text = replace(make["text_record"](name, formula), formula=known)
+    (sample,) = join([cobalt(make, key, formula), text]).samples
+    assert set(sample.fields) >= {"structure", "text"}
+    (sample,) = join([cobalt(make, key, formula), replace(text, key="t", provenance={"entry": name})]).samples
+    assert set(sample.fields) >= {"structure", "text"}
+
+
+def test_names_without_a_structure_are_told_apart_too(make):
+    texts = [replace(make["text_record"](key, key), formula=None) for key in ("No-1",)]
+    samples = by_id(join([*texts, image_record("NO-1"), image_record("x_CO"), image_record("X-Co 2")]))
+    assert set(samples) == {"no-1", "no-1-no", "x-co", "x-co-2"}
+
+
+@given(keys=st.permutations(["Co", "CO", "co"]), order=st.permutations(range(3)))
+def test_the_order_of_names_does_not_matter(make, keys, order):
+    records = [image_record(keys[0]), replace(make["text_record"](keys[1], "x"), formula=None), cobalt(make, keys[2])]
+    (first, second) = (join([records[i] for i in o]) for o in (range(3), order))
+    assert [s.id for s in first.samples] == [s.id for s in second.samples]
 
 
 def test_letters_beyond_ascii_tell_ids_apart():

@@ -226,6 +226,118 @@ def test_what_stands_behind_other_words_is_never_taken(between, number):
     assert read_columns(line).wavelength is None
 
 
+def column_file(head, *columns, separator=" "):
+    rows = (separator.join(f"{value:.9g}" for value in row) for row in zip(*columns, strict=True))
+    return HEADER + head + "\n" + "\n".join(rows) + "\n"
+
+
+Q = 4 * np.pi * np.sin(np.radians(ANGLES / 2)) / 1.54056
+D = 2 * np.pi / Q
+INDEX = np.arange(40.0)
+
+
+@pytest.mark.parametrize(
+    ("head", "columns", "separator"),
+    [
+        ("# q_A^-1 I", (Q, COUNTS), " "),
+        ("#          q_nm^-1             I        sigma", (Q * 10, COUNTS, COUNTS), " "),
+        ("q (1/A),I", (Q, COUNTS), ","),
+        ("Q / \N{ANGSTROM SIGN}⁻¹ Intensity", (Q, COUNTS), " "),
+        ('"q [1/nm]";"NaCl, 300 K"', (Q * 10, COUNTS), ";"),
+        ("q,I\n1/A,counts", (Q, COUNTS), ","),
+        ("d (A),I", (D[::-1], COUNTS[::-1]), ","),
+        ("# d-spacing (nm)\tCounts", (D / 10, COUNTS), "\t"),
+        ("d spacing (Å) Intensity (a.u.)", (D, COUNTS), " "),
+        ("2theta_rad I", (np.radians(ANGLES), COUNTS), " "),
+        ("# 2th_rad I", (np.radians(ANGLES), COUNTS), " "),
+        ("theta(deg) I", (ANGLES / 2, COUNTS), " "),
+        ("θ [rad]; counts", (np.radians(ANGLES / 2), COUNTS), ";"),
+        ("point,two_theta,counts", (INDEX, ANGLES, COUNTS), ","),
+        ("counts,two_theta", (COUNTS, ANGLES), ","),
+        ("2theta,d (A),I", (ANGLES, D, COUNTS), ","),
+        ("No.,2Theta (deg),Theta (deg),d (A),Icalc,Iobs", (INDEX, ANGLES, ANGLES / 2, D, INDEX, COUNTS), ","),
+        ("2theta,I_calc,I_obs", (ANGLES, INDEX, COUNTS), ","),
+        ("2theta,I,sigma,Icalc", (ANGLES, COUNTS, INDEX, INDEX), ","),
+        ("Pos. [°2Th.],Intensity [counts]", (ANGLES, COUNTS), ","),
+        ("2 theta  Intensity", (ANGLES, COUNTS), " "),
+        ("x y", (ANGLES, COUNTS), " "),
+        ("q scan", (ANGLES, COUNTS), " "),
+        ("D:\\data, counts.raw", (ANGLES, COUNTS), " "),
+        ("# theta 0.5", (ANGLES, COUNTS), " "),
+        ("Sample d", (ANGLES, COUNTS), " "),
+        ("Scan axis,2Theta", (ANGLES, COUNTS), ","),
+        ("Time,12:30", (ANGLES, COUNTS), ","),
+        ("Theta,fixed", (ANGLES, COUNTS), ","),
+        ("2theta (Cu radiation),I", (ANGLES, COUNTS), ","),
+        ("[Data]\nAngle,       PSD,", (ANGLES, COUNTS), ","),
+    ],
+)
+def test_the_names_of_columns_say_what_they_are(tmp_path, head, columns, separator):
+    (record,) = outcome(tmp_path, "a.csv", column_file(head, *columns, separator=separator))
+    assert sound(record) == pytest.approx(1.54056)
+
+
+@pytest.mark.parametrize(
+    ("head", "columns", "code"),
+    [
+        ("q I", (Q, COUNTS), "no-unit"),
+        ("d,I", (D, COUNTS), "no-unit"),
+        ("q_A^-1 I sigma", (Q, COUNTS), "bad-columns"),
+        ("r_mm I", (ANGLES, COUNTS), "no-two-theta"),
+        ("# Energy (keV),counts", (ANGLES, COUNTS), "no-two-theta"),
+        ("q_A^-1 I", (Q * 9, COUNTS), "angle-out-of-range"),
+        ("d (A) I", (D - D.min(), COUNTS), "angle-out-of-range"),
+        ("q_A^-1 I", (-Q[::-1], COUNTS), "angle-out-of-range"),
+        ("q_A^-1 I", (np.where(INDEX == 7, np.nan, Q), COUNTS), "bad-number"),
+    ],
+)
+def test_columns_that_are_no_two_theta_are_refused(tmp_path, head, columns, code):
+    (refusal,) = outcome(tmp_path, "a.csv", column_file(head, *columns, separator="," if "," in head else " "))
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == code
+
+
+def test_q_takes_the_wavelength_of_the_option_and_needs_one(tmp_path):
+    text = column_file("q (1/A),I", Q, COUNTS, separator=",").removeprefix(HEADER)
+    (record,) = outcome(tmp_path, "a.csv", text, wavelength=1.54056)
+    assert sound(record) == 1.54056
+    (refusal,) = outcome(tmp_path, "a.csv", text)
+    assert refusal.code == "no-wavelength"
+    assert "option `wavelength`" in refusal.message
+
+
+@given(
+    axis=st.sampled_from(
+        [("q", "A^-1", Q), ("q", "1/nm", Q * 10), ("d", "nm", D / 10), ("theta", "deg", ANGLES / 2)]
+        + [(name, "rad", np.radians(ANGLES)) for name in ("2theta", "2θ", "two_theta", "2Th", "tth", "Two Theta")]
+    ),
+    brackets=st.sampled_from(["()", "[]"]),
+    intensity=st.sampled_from(["I", "Intensity", "counts", "I_obs", "cps", "Intensity (a.u.)"]),
+    more=st.lists(st.sampled_from(["no", "sigma", "error", "I_calc"]), unique=True, max_size=2),
+    separator=st.sampled_from([",", ";", "\t"]),
+    comment=st.sampled_from(["", "# ", "; "]),
+    seed=st.randoms(use_true_random=False),
+)
+def test_columns_are_found_in_any_order(axis, brackets, intensity, more, separator, comment, seed):  # noqa: PLR0917
+    name, unit, values = axis
+    columns = [(f"{name} {brackets[0]}{unit}{brackets[1]}", values), (intensity, COUNTS), *((m, INDEX) for m in more)]
+    seed.shuffle(columns)
+    names, numbers = zip(*columns, strict=True)
+    found = read_columns(column_file(comment + separator.join(names), *numbers, separator=separator))
+    np.testing.assert_allclose(found.two_theta, ANGLES, atol=1e-4)
+    np.testing.assert_allclose(found.intensity, COUNTS)
+
+
+@given(line=st.text(st.sampled_from("qd2θthetaI ,;_()/^-1nmÅ.#")))
+def test_wild_names_are_columns_or_a_typed_error(line):
+    try:
+        found = read_columns(column_file(f"# {line}", Q, COUNTS))
+    except PatternError as error:
+        assert error.code in {"no-unit", "no-two-theta", "bad-columns", "angle-out-of-range", "bad-line"}  # noqa: PT017
+        return
+    assert len(found.two_theta) == len(found.intensity) == 40
+
+
 def test_scans_and_blocks_are_a_record_each(tmp_path):
     items = outcome(tmp_path, "a.xrdml", xrdml(scan(), scan(axis="Omega"), scan()))
     assert [item.key for item in items] == ["a-1", "a-2", "a-3"]

@@ -1,12 +1,15 @@
 """What folds are made of, and that nothing stands on two sides whatever it is."""
 
+import json
+
 import numpy as np
 import pytest
 from comma_data.config import SplitBy
 from comma_data.errors import ConfigError
 from comma_data.folds import audits, chemical_system, prototype, regrouped
 from comma_data.join import join
-from comma_data.sample import RawImage, RawPattern, Record
+from comma_data.sample import RawImage, RawPattern, RawStructure, Record
+from comma_data.sources import recipes
 from comma_data.split import FOLDS, fold, group_of
 
 
@@ -57,6 +60,49 @@ def test_by_prototype_a_lone_text_stays_with_its_formula(samples):
     assert int(found["a"].groups["fold"]) == fold("AB 225", "other:")
     assert group_of(found["t"]) == "KCl"
     audits(tuple(found.values()), by="prototype")
+
+
+@pytest.fixture
+def polymorphs(make):
+    """NaCl twice as rock salt and once as CsCl, with a picture and a molecule of it, and a picture of KCl."""
+    structure = make["structure_record"]
+    other = RawStructure(
+        numbers=np.array([11, 17]),
+        positions=np.array([[0.0] * 3, [1.7] * 3]),
+        cell=3.4 * np.eye(3),
+        periodic=np.ones(3, dtype=bool),
+    )
+    molecule = make["rock_salt"]() | {"cell": np.zeros((3, 3)), "periodic": np.zeros(3, dtype=bool)}
+    pixels = RawImage(pixels=np.zeros((4, 4), dtype=np.uint8), nm_per_pixel=None)
+    images = [Record(source="x", key=f"i{f}", modality="image", value=pixels, formula=f) for f in ("NaCl", "KCl")]
+    return [structure("b1"), structure("b2"), structure("a-cscl", value=other), structure("m", value=molecule), *images]
+
+
+def test_by_prototype_what_is_no_crystal_stays_with_the_crystals_of_its_formula(polymorphs):
+    found = {s.id: group_of(s) for s in placed(join(polymorphs).samples, by="prototype")}
+    assert found == {
+        "b1": "AB 225",
+        "b2": "AB 225",
+        "a-cscl": "AB 221",
+        "m": "AB 225",
+        "inacl": "AB 225",
+        "ikcl": "KCl",
+    }
+    without = {s.id: group_of(s) for s in placed(join(polymorphs[1:]).samples, by="prototype")}
+    assert without["inacl"] == without["m"] == "AB 221"  # one crystal each: the first by name
+
+
+def test_by_prototype_a_recipe_without_doi_and_paragraph_leaves_training(polymorphs, tmp_path):
+    known = {"material_string": "NaCl", "composition": [{"elements": {"Na": "1", "Cl": "1"}}]}
+    fired = {"type": "HeatingOperation", "token": "fired"}
+    recipe = {"doi": None, "target": known, "precursors": [{"material_formula": "Na2CO3"}], "operations": [fired]}
+    (tmp_path / "mine.json").write_text(json.dumps([recipe]))
+    samples = join([*polymorphs, *recipes.read(tmp_path / "mine.json")]).samples
+    apart = placed(samples, by="prototype", salt="0")
+    assert len({s.groups["fold"] for s in apart if "text" in s.fields}) > 1
+    counts = audits(apart, by="prototype")
+    assert any(audit["texts_removed_from_train"] for audit in counts)
+    assert all(audit["compared_paragraph"] == 1 for audit in counts)
 
 
 def test_by_the_users_groups(samples, tmp_path):

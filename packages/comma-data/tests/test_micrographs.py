@@ -3,6 +3,7 @@
 import io
 import os
 import tarfile
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -11,10 +12,15 @@ import pytest
 import tifffile
 from comma_data.config import Micrographs
 from comma_data.errors import ConfigError, DataError
+from comma_data.micrographs.crop import picture
+from comma_data.micrographs.frame import ImageError
 from comma_data.pool import Processes
 from comma_data.sample import Record, Refusal
 from comma_data.sources import micrographs
 from comma_data.sources.micrographs import read
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 SEED = np.random.default_rng(3)
@@ -198,16 +204,48 @@ def test_what_cannot_be_annotated_is_refused(tmp_path, files, expected):
     assert codes(path, **options) == expected
 
 
-def test_a_box_file_that_comes_twice_is_counted(tmp_path):
+@pytest.mark.parametrize("boxes", [(b"0 0 1 1", b"0 0 2 2"), (b"", b"")])
+def test_a_box_file_that_comes_twice_is_counted(tmp_path, boxes):
     archive = tmp_path / "set.tar"
     with tarfile.open(archive, "w") as tar:
-        for name, content in (("1.txt", b"0 0 1 1"), ("1.txt", b"0 0 2 2"), ("1.png", png(noise()))):
+        for name, content in (("1.txt", boxes[0]), ("1.txt", boxes[1]), ("1.png", png(noise()))):
             info = tarfile.TarInfo(name)
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
     found = list(read(archive, boxes="{name}.txt"))
     assert [getattr(item, "code", "record") for item in found] == ["duplicate-annotation", "record"]
-    np.testing.assert_array_equal(found[1].annotation["boxes"], [[0, 0, 1, 1]])
+    assert found[1].annotation["boxes"].tolist() == ([[0, 0, 1, 1]] if boxes[0] else [])
+
+
+def test_boxes_and_masks_are_those_of_the_images_own_archive(tmp_path):
+    path = folder(tmp_path / "set", {"images/x_1.png": noise(), "masks/x_1.png": np.full((10, 12), 9, np.uint8)})
+    for number, name in enumerate("abc", start=1):
+        files = {"images/x_1.png": png(noise()), "boxes/x_1.txt": f"0 0 {number} {number}".encode()}
+        if name != "b":
+            files["masks/x_1.png"] = png(np.full((10, 12), number, np.uint8))
+        with zipfile.ZipFile(path / f"{name}.zip", "w") as archive:
+            for inside, content in files.items():
+                archive.writestr(inside, content)
+    found = records(path, masks="masks/{name}.png", boxes="boxes/{name}.txt")
+    told = [
+        (r.annotation.get("mask", np.zeros(1)).flat[0], r.annotation.get("boxes", np.zeros(1)).max()) for r in found
+    ]
+    assert told == [(1, 1), (0, 2), (3, 3), (9, 0)]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_masks_may_be_packed_apart_where_no_two_images_share_a_name(tmp_path, again):
+    path = folder(tmp_path / "set", {})
+    path.mkdir()
+    packed = {"images": {"x/1.png": noise()}, "masks": {"m/1.png": np.ones((10, 12), np.uint8)}}
+    for name, files in {**packed, **({"other": {"x/1.png": noise()}} if again else {})}.items():
+        with zipfile.ZipFile(path / f"{name}.zip", "w") as archive:
+            for inside, content in files.items():
+                archive.writestr(inside, png(content))
+    found = list(read(path, masks="m/{name}.png"))
+    assert [getattr(item, "code", None) or item.annotation is not None for item in found] == (
+        [False, False, "no-image"] if again else [True]
+    )
 
 
 def figure(picture: np.ndarray, y: int, x: int) -> Image.Image:
@@ -234,6 +272,54 @@ def test_a_border_that_jpeg_blurred_is_cut_too(tmp_path, offset):
     pixels = record.value["pixels"]
     assert np.abs(np.subtract(pixels.shape, picture.shape)).max() <= 2
     assert max(np.median(edge) for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])) < 192
+
+
+def drawn(shade, dtype, scale=1, *, size=(100, 120)):
+    """A picture of noise in a border."""
+    pixels = np.full(size, shade * scale)
+    pixels[9:91, 11:111] = SEED.integers(20, 200, (82, 100)) * scale
+    return pixels.astype(dtype)
+
+
+@pytest.mark.parametrize("shade", [0, 255])
+@pytest.mark.parametrize(("dtype", "scale"), [("u1", 1), ("u2", 1), ("u2", 16), ("u2", 257), ("i2", 16), ("f4", 0.01)])
+def test_a_border_is_found_however_many_bits_are_filled(shade, dtype, scale):
+    pixels = drawn(shade, dtype, scale)
+    assert picture(pixels) == (slice(9, 91), slice(11, 111))
+    if dtype == "u2":
+        pixels[0, -1] = pixels[50, 50] = 65535  # hot pixels
+        assert picture(pixels) == (slice(9, 91), slice(11, 111))
+
+
+def specimen(dtype):
+    """A dark field of 12 bits with a bright particle near a corner, and no border."""
+    y, x = np.mgrid[:256, :256]
+    field = 300 + 600 * np.exp(-((x - 60) ** 2 + (y - 200) ** 2) / 400) + SEED.poisson(50, (256, 256))
+    return field.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["u2", "i2", "u4"])
+def test_a_dark_image_of_a_camera_is_left_whole_or_refused(dtype):
+    pixels = specimen(dtype)
+    assert picture(pixels) == (slice(0, 256), slice(0, 256))
+    pixels[120:140, 100:180] = 3500
+    with pytest.raises(ImageError, match=r"\d\d% of it would be cut off.*crop_border = false") as raised:
+        picture(pixels)
+    assert raised.value.code == "mostly-border"
+
+
+@given(pixels=arrays(np.uint8, (12, 14), elements=st.sampled_from([0, 3, 5, 6, 60, 64, 65, 255])))
+def test_an_image_of_8_bits_is_cut_as_its_values_say_whatever_is_left(pixels):
+    distance = np.abs(pixels.astype(int) - int(pixels[0, 0]))
+    near = distance <= 5.1
+    inside = np.flatnonzero(near.mean(axis=1) < 0.98), np.flatnonzero(near.mean(axis=0) < 0.98)
+    try:
+        rows, columns = picture(pixels)
+    except ImageError as error:
+        assert error.code == "nothing-but-border"  # noqa: PT017 - either outcome is one
+    else:
+        assert inside[0][0] <= rows.start < rows.stop <= inside[0][-1] + 1
+        assert inside[1][0] <= columns.start < columns.stop <= inside[1][-1] + 1
 
 
 def test_an_image_without_border_is_left_whole_and_a_blank_one_refused(tmp_path):

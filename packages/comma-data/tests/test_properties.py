@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from comma_data.cells import word
@@ -66,6 +67,38 @@ def test_a_word_that_may_be_a_class_is_one(cell):
 def test_a_number_with_underscores_is_refused(cell):
     with pytest.raises(DataError, match=rf"t.csv, line 3: gap '{cell.strip()}': write a number without _"):
         parsed(f"material_id,gap\na,1\nb,{cell}\n")
+
+
+COLUMNS = st.lists(st.sampled_from(["3.0", "-1", "1e-3", "-", "None", "none", "na", "?", *NOTHING]), min_size=1)
+
+
+def gaps(cells):
+    """The targets of a column, as both tables give them."""
+    rows = [["material_id", "gap"], *([str(i), cell] for i, cell in enumerate(cells))]
+    images = [["file", "gap"], *rows[1:]]
+    found = [row.targets.get("gap") for row in parsed(written(*rows)).values()]
+    assert [row.targets.get("gap") for row in read_labels(written(*images).encode(), "t.csv").values()] == found
+    return found
+
+
+@given(cells=COLUMNS.filter(lambda cells: any(cell[-1:].isdigit() for cell in cells)))
+def test_in_a_column_of_numbers_marks_of_a_missing_value_make_no_class(cells):
+    assert gaps(cells) == [float(cell) if cell[-1:].isdigit() else None for cell in cells]
+
+
+@given(cells=COLUMNS.filter(lambda cells: any(cell[-1:].isdigit() for cell in cells)), data=st.data())
+@pytest.mark.parametrize("odd", ["1,234", "3.1 eV", "<0.1", "± 2", "3,5", "0x10", "metal"])
+def test_an_odd_cell_in_a_column_of_numbers_is_named_with_its_line(odd, cells, data):
+    place = data.draw(st.integers(0, len(cells)))
+    with pytest.raises(DataError, match=rf"t.csv, line {place + 2}: gap '{re.escape(odd)}': no number.*plain number"):
+        gaps([*cells[:place], odd, *cells[place:]])
+
+
+@pytest.mark.parametrize(
+    "cells", [["2H", "3R", "1T"], ["a", "b", "c", "1"], ["none", "-", "x"], ["NaCl", "InF", "KCl"], ["1,5", "2,5"]]
+)
+def test_a_column_of_words_stays_one_of_classes(cells):
+    assert gaps(cells) == cells
 
 
 @pytest.mark.parametrize(

@@ -126,8 +126,19 @@ def test_a_recipe_becomes_a_protocol(tmp_path):
 
 def test_a_doi_and_a_method_that_are_null_are_not_told(tmp_path):
     first, second = outcome(tmp_path, recipe(doi=None), recipe(doi=None, synthesis_type=None, paragraph_string=None))
-    assert first.provenance["doi"] == second.provenance["doi"] == second.provenance["paragraph"] == ""
+    assert first.provenance["doi"] == second.provenance["doi"] == ""
     assert second.value.method == "solid-state"
+
+
+def test_every_recipe_has_an_origin_and_those_that_tell_the_same_have_one(tmp_path):
+    nothing = {"doi": None, "paragraph_string": None}
+    records = outcome(
+        tmp_path, recipe(**nothing), recipe(**nothing), recipe(**nothing, operations=[]), recipe(paragraph_string="")
+    )
+    first, second, other, published = (record.provenance["paragraph"] for record in records)
+    assert first == second != other
+    assert "" not in {first, other}
+    assert published == ""  # its DOI is its origin
 
 
 @pytest.mark.parametrize(

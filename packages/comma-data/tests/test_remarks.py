@@ -1,7 +1,10 @@
 """What a build tells though nothing is wrong."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from comma_data import remarks as told
 from comma_data.build import prepare
 from comma_data.config import read_build
 from comma_data.curate import curate
@@ -110,6 +113,22 @@ def test_entries_that_are_no_structure_are_told_with_the_nearest_name(make, tmp_
     (line,) = [line for line in told if "`entry`" in line]
     assert line.startswith("1 record with")
     assert "did you mean 'NaCl'?" in line
+
+
+def test_nearest_names_are_sought_for_those_that_are_shown_alone(make, monkeypatch):
+    asked = []
+    monkeypatch.setattr(told, "did_you_mean", lambda name, _: asked.append(name) or "")
+    unknown = [make["text_record"](f"t{i}", "KCl", entry=f"x{i}") for i in range(9)]
+    (line,) = remarks(curate([make["structure_record"]("a"), *unknown]), [])[:1]
+    assert line.startswith("9 records with an `entry` that is no structure here (x0, x1, x2, ...)")
+    assert asked == ["x0", "x1", "x2"]
+
+
+def test_an_entry_that_case_makes_another_formula_is_told(make):
+    cobalt = replace(make["structure_record"]("Co"), formula=None)
+    lines = remarks(curate([cobalt, make["text_record"]("t", "KCl", entry="CO")]), [])
+    assert lines[0].startswith("1 record with an `entry` that is no structure here (CO")
+    assert "`entry`" not in "".join(remarks(curate([cobalt, make["text_record"]("t", "KCl", entry="co")]), []))
 
 
 def test_formulas_that_were_not_compared_are_told(make):

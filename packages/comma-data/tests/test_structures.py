@@ -6,13 +6,14 @@ import operator
 import os
 import tarfile
 import time
+import zipfile
 from collections import Counter
 from functools import partial
 
 import numpy as np
 import pytest
 from comma_data import pool
-from comma_data.errors import DataError
+from comma_data.errors import ConfigError, DataError
 from comma_data.pool import Processes, Serial, TooSlowError, time_limit
 from comma_data.properties import read_properties
 from comma_data.sample import Record, Refusal
@@ -28,6 +29,12 @@ def pack(path, entries):
             if isinstance(data, bytes):
                 info.size = len(data)
             tar.addfile(info, io.BytesIO(data) if isinstance(data, bytes) else None)
+
+
+def pack_zip(path, entries):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in entries:
+            archive.writestr(name, data)
 
 
 def test_folder_archive_and_file_give_the_same_structures(make, tmp_path):
@@ -78,6 +85,34 @@ def test_the_table_inside_an_archive_belongs_to_it(make, tmp_path):
     record, refusal = read(tmp_path / "c.tar.gz")
     assert record.targets == {"gap": 5.5}
     assert (refusal.key, refusal.code) == ("gone", "no-structure")
+
+
+@pytest.mark.parametrize("place", ["", "sub"])
+@pytest.mark.parametrize("ending", ["tar", "zip"])
+def test_tables_in_and_beside_an_archive_of_the_folder_are_read(make, tmp_path, place, ending):
+    packed = [(f"x/{name}.cif", make["cif"](name).encode()) for name in "abc"]
+    (tmp_path / place).mkdir(exist_ok=True)
+    for name, table in (("one", b"material_id,gap\na,1\ngone,9\n"), ("two", b"material_id,gap\na,2\nb,3\n")):
+        write = pack if ending == "tar" else pack_zip
+        write(tmp_path / place / f"{name}.{ending}", [*packed, ("x/properties.csv", table)])
+    (tmp_path / place / "properties.csv").write_text("material_id,gap\na,8\nc,4\n")
+    matched = Counter()
+    found = list(read(tmp_path, matched=matched, targets={"gap": "gap"}))
+    gaps = [(r.key, r.targets.get("gap")) for r in found if isinstance(r, Record)]
+    assert gaps == [("a", 1), ("b", None), ("c", 4), ("a", 2), ("b", 3), ("c", 4)]
+    lost = {r.key: r.message.partition(", properties.csv")[0] for r in found if isinstance(r, Refusal)}
+    assert lost == {"a": str(tmp_path / place), "gone": str(tmp_path / place / f"one.{ending}")}
+    assert matched["properties"] == 4
+
+
+def test_targets_may_be_columns_of_a_table_in_an_archive(make, tmp_path):
+    pack(tmp_path / "c.tar", [("a.cif", make["cif"]("a").encode()), ("properties.csv", b"material_id,gap\na,1\n")])
+    look(tmp_path, targets={"gap": "g"})
+    (record,) = read(tmp_path, targets={"gap": "g"})
+    assert record.targets == {"g": 1.0}
+    pack(tmp_path / "c.tar", [("a.cif", make["cif"]("a").encode())])
+    with pytest.raises(ConfigError, match=r"gap: columns of properties\.csv"):
+        list(read(tmp_path, targets={"gap": "g"}))
 
 
 def test_the_formula_of_a_decided_structure_is_that_of_its_atoms(make, tmp_path):

@@ -30,6 +30,52 @@ def test_temperatures_are_found_and_told_in_celsius(text, expected, told):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "cooled by 20 K to the glass",
+        "by about 10-20 K",
+        "at ΔT = 20 K, or a ΔT of 5 K",
+        "within 5 K",
+        "in steps of 50 K",
+        "held at 1173 ± 5 K or 1173 +/- 5 K, 1173 +-5 K, 1173+/-5 K",
+        "ΔT = -20 K",
+        "5 K every hour, 5 °C every hour, 5 K an hour, 3 K a minute",
+        "SrTiO3 with 0.02 K dopant, at 0.5 K",
+        "10K rpm, 10 K rpm, a 4K camera, 50 K magnification, 20 K×",
+        "20 K below the melting point, 5 K higher",
+        "5 K/min, 5 K / min, 20 K/cm, 5 °C /h",
+    ],
+)
+def test_differences_rates_and_thousands_are_no_temperatures(text):
+    assert list(temperatures(text)) == []
+    assert in_celsius(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "told"),
+    [
+        ("at 1173 K/6 h in air", [899.85], "at 899.85 °C/6 h in air"),
+        ("at 1173 K / 6 h", [899.85], "at 899.85 °C / 6 h"),
+        ("900 °C/2 h", [900], "900 °C/2 h"),
+        ("milling followed by 1173 K for 2 h", [899.85], "milling followed by 899.85 °C for 2 h"),
+        ("4.2 K, and from 0 to 300 K", [-268.95, -273.15, 26.85], "-268.95 °C, and from -273.15 to 26.85 °C"),
+        ("1173 K × 2 h, +300 K", [899.85, 26.85], "899.85 °C × 2 h, +26.85 °C"),
+        ("fired at 1173 K a second time", [899.85], "fired at 899.85 °C a second time"),
+        ("in the temperature interval 160-300 K", [-113.15, 26.85], "in the temperature interval -113.15-26.85 °C"),
+        ("cooled by 20 K to 1173 K", [899.85], "cooled by 20 K to 899.85 °C"),
+    ],
+)
+def test_what_stands_around_a_temperature_hides_it_not(text, expected, told):
+    assert list(temperatures(text)) == pytest.approx(expected)
+    assert in_celsius(text) == told
+
+
+@given(kelvin=st.integers(1, 4000), before=st.sampled_from(["at", "to", "from", "near", "T =", "(", "and"]))
+def test_plain_temperatures_in_kelvin_are_found(kelvin, before):
+    assert list(temperatures(f"was heated {before} {kelvin} K in air")) == pytest.approx([kelvin - 273.15])
+
+
+@pytest.mark.parametrize(
     ("words", "before", "expected"),
     [
         ("-78", "t ", [-78]),
@@ -74,7 +120,9 @@ def _empty(record):
     return Record(source=record.source, key=record.key, modality="text", value=(), formula=None)
 
 
-@pytest.mark.parametrize("unit", ["1,", "1 ", "9", "1-", "- ", "1 to ", "1,000,", "1 °C "])
+@pytest.mark.parametrize(
+    "unit", ["1,", "1 ", "9", "1-", "- ", "1 to ", "1,000,", "1 °C ", "by 1 K ", "± 5 K ", "1 K\n"]
+)
 def test_hostile_texts_are_searched_in_time(unit):
     began = time.perf_counter()
     list(temperatures(unit * (200_000 // len(unit))))

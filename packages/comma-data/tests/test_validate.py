@@ -1,4 +1,5 @@
 import time
+import tracemalloc
 from itertools import islice
 
 import numpy as np
@@ -83,14 +84,14 @@ PATHOLOGICAL = {
     "nearly in a plane": (crystal(cell=[[4, 0, 0], [0, 4, 0], [4, 4, 1e-9]]), "cell-too-flat"),
     "a cell of 1e-3 Å": (crystal(cell=1e-3 * CUBE), "cell-too-flat"),
     "a cell of 1e-300 Å": (crystal(cell=1e-300 * CUBE), "cell-too-flat"),
-    "a sliver": (crystal(cell=np.diag([4.0, 4.0, 0.5])), "cell-too-flat"),
+    "a sliver": (crystal(cell=np.diag([8.0, 8.0, 0.4])), "cell-too-flat"),
     "a skewed sliver": (crystal(cell=[[4, 0, 0], [100, 0.9, 0], [0, 0, 40]]), "cell-too-flat"),
     "a cubic lattice, skewed out of use": (crystal(cell=[[4, 0, 0], [400, 4, 0], [0, 0, 4]]), "cell-too-flat"),
-    "a flat slab": (crystal(cell=np.diag([4.0, 0.5, 0]), periodic=[True, True, False]), "cell-too-flat"),
-    "a short wire": (crystal(cell=np.diag([0.5, 0, 0]), periodic=[True, False, False]), "cell-too-flat"),
+    "a flat slab": (crystal(cell=np.diag([4.0, 0.4, 0]), periodic=[True, True, False]), "cell-too-flat"),
+    "a short wire": (crystal(cell=np.diag([0.4, 0, 0]), periodic=[True, False, False]), "cell-too-flat"),
     "parallel slab": (crystal(cell=[[4, 0, 0], [4, 0, 0], [0, 0, 0]], periodic=[True, True, False]), "cell-too-flat"),
-    "packed": (crystal(cell=1.5 * CUBE, positions=((0, 0, 0), (0.75,) * 3)), "atoms-too-dense"),
-    "forty atoms in 4 Å": (crystal(numbers=[6] * 64, positions=grid(4, 1.0)), "atoms-too-dense"),
+    "packed": (crystal(cell=1.2 * CUBE, positions=((0, 0, 0), (0.6,) * 3)), "atoms-too-dense"),
+    "125 atoms in 4 Å": (crystal(numbers=[6] * 125, positions=grid(5, 0.8)), "atoms-too-dense"),
     "gas": (crystal(cell=20 * CUBE), "atoms-too-sparse"),
     "one atom in a hall": (crystal(cell=900 * CUBE, numbers=[6], positions=[[0, 0, 0]]), "atoms-too-sparse"),
     "one on the other": (crystal(positions=((1, 1, 1), (1, 1, 1))), "atoms-too-close"),
@@ -132,7 +133,30 @@ SOUND = {
     "outside the cell": crystal(positions=((0, 0, 0), (402.0, -398.0, 2.0))),
     "skewed": crystal(cell=[[4, 0, 0], [6, 4, 0], [0, 0, 4]]),
     "left-handed": crystal(cell=-4 * CUBE),
+    "hydrogen at 500 GPa": crystal(
+        cell=np.diag([1.0, 1.5, 1.6]), numbers=[1, 1], positions=((0, 0, 0), (0.5, 0.75, 0.8))
+    ),
+    "a chain of hydrogen": crystal(
+        cell=[[0.986, 0, 0], [0, 2.61, 0], [0, 0, 2.61]], numbers=[1], positions=[[0, 0, 0]]
+    ),
     "with charges": crystal(charges=np.array([1.0, -1.0])),
+}
+MANY = np.arange(2000)
+COSTLY = {
+    "a tower as narrow as can be": crystal(
+        cell=np.diag([0.51, 0.51, 8000.0]), numbers=np.ones(2000, int), positions=np.outer(MANY, [0, 0, 4.0])
+    ),
+    "a slab as narrow as can be": crystal(
+        cell=np.diag([0.51, 0.51, 0.0]),
+        numbers=np.ones(2000, int),
+        positions=np.outer(MANY, [0, 0, 0.5]),
+        periodic=[True, True, False],
+    ),
+    "a cube, skewed as far as can be": crystal(
+        cell=12.7 * np.array([[16.0, 0, 5], [10, 1, 2], [3, 0, 1]]),
+        numbers=np.ones(2000, int),
+        positions=grid(13, 0.97)[:2000],
+    ),
 }
 
 
@@ -155,9 +179,38 @@ def test_sound_structures_pass(name):
     check_structure(SOUND[name])
 
 
+@pytest.mark.parametrize("name", COSTLY)
+def test_the_costliest_sound_structures_take_no_second_and_no_500_mb(name):
+    started = time.process_time()
+    tracemalloc.start()
+    try:
+        check_structure(COSTLY[name])
+        assert tracemalloc.get_traced_memory()[1] < 500e6
+    finally:
+        tracemalloc.stop()
+    assert time.process_time() - started < 1
+
+
+@given(st.integers(0, 10_000))
+def test_the_choice_of_lattice_vectors_decides_nothing(seed):
+    rng = np.random.default_rng(seed)
+    cell = np.diag(rng.uniform(0.6, 3, 3)) + rng.uniform(-0.2, 0.2, (3, 3))
+    positions = rng.uniform(-3, 3, (rng.integers(1, 4), 3))
+    mixed = np.array([[1, rng.integers(-2, 3), rng.integers(-2, 3)], [0, 1, rng.integers(-2, 3)], [0, 0, 1]]) @ cell
+    assume(min(heights(cell).min(), heights(mixed).min()) >= 0.5)
+    codes = []
+    for same in (cell, mixed):
+        try:
+            check_structure(crystal(cell=same, positions=positions, numbers=np.ones(len(positions), int)))
+            codes.append("")
+        except StructureError as error:
+            codes.append(error.code)
+    assert codes[0] == codes[1]
+
+
 def test_bounds_can_be_moved():
     check_structure(crystal(cell=20 * CUBE), Guard(max_volume_per_atom=5000.0))
-    with pytest.raises(ValueError, match="at most min_height"):
+    with pytest.raises(ValueError, match="at most twice min_height"):
         Guard(min_distance=1.5)
     with pytest.raises(StructureError, match=r"guard.max_atoms"):
         check_structure(crystal(), Guard(max_atoms=1))
@@ -169,8 +222,8 @@ def test_the_closest_distance_is_that_of_brute_force(seed):
     cell = 3 * np.eye(3) + rng.uniform(-1, 1, (3, 3))
     periodic = rng.random(3) < 0.7
     positions = rng.uniform(-3, 6, (rng.integers(1, 7), 3))
-    cutoff = 0.9
-    assume(heights(cell).min() > cutoff)
+    cutoff = rng.choice([0.3, 0.9, 1.7, 2.6])
+    assume(heights(cell).min() > 0.9)
     shifts = np.stack(np.meshgrid(*([np.arange(-10, 11) if p else [0] for p in periodic])), axis=-1).reshape(-1, 3)
     vectors = positions[:, None, None] - positions[None, :, None] + shifts @ cell
     distances = np.linalg.norm(vectors, axis=-1)

@@ -9,10 +9,10 @@ from typing import Any
 
 import gemmi
 import numpy as np
-from pymatgen.core import Structure
-from pymatgen.io.cif import CifParser
+from pymatgen.io.cif import CifBlock, CifParser
 
 from comma_data import cif_symmetry
+from comma_data.cif_sites import lists_atoms, plain_sites
 from comma_data.errors import StructureError
 from comma_data.formulas import ATOMIC_NUMBERS, classify, reduced
 from comma_data.pool import TooSlowError
@@ -21,8 +21,6 @@ from comma_data.structure_formats.resolve import ROUNDING, Disorder, resolve
 from comma_data.structure_formats.sites import Sites, Species, Unread, cartesian, full, text_of
 
 _CELL = [f"_cell_{name}" for name in ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")]
-_NO_SYMMETRY = "Defaulting to P1"
-"""In pymatgen's warning where it found no operations, and no group that it knows."""
 _SYMBOL = re.compile(r"([A-Z][a-z]?)(?:(\d*)([+-]))?")
 
 
@@ -63,13 +61,14 @@ def parse_cif(data: bytes) -> Iterator[Sites | Unread]:
 
 def _blocks(text: str) -> Iterator[Sites | Unread]:
     try:
-        blocks = [block for block in gemmi.cif.read_string(text) if _lists_atoms(block)]
+        blocks = [block for block in gemmi.cif.read_string(text) if lists_atoms(block)]
     except (ValueError, RuntimeError) as error:
         raise StructureError("cif-syntax", f"not a CIF file: {' '.join(str(error).split())}") from error
     if not blocks:
         raise StructureError("no-atoms", "no data block lists atoms with fractional coordinates")
     for block in blocks:
         try:
+            plain_sites(block)
             yield _plain(block) or _with_pymatgen(block)
         except StructureError as error:
             yield Unread(name=block.name, error=error)
@@ -91,11 +90,6 @@ def cell_matrix(parameters: np.ndarray) -> np.ndarray:
             [0.0, 0.0, c],
         ]
     )
-
-
-def _lists_atoms(block: gemmi.cif.Block) -> bool:
-    """Whether any site has a coordinate; some databases write a block of `?` for what they do not know."""
-    return any(value not in {"?", "."} for value in block.find_values("_atom_site_fract_x"))
 
 
 def _plain(block: gemmi.cif.Block) -> Sites | None:
@@ -127,9 +121,12 @@ def _charge(symbol: re.Match[str]) -> float | None:
 def _with_pymatgen(block: gemmi.cif.Block) -> Sites:
     """The structure as pymatgen builds it from the symmetry operations."""
     try:
-        parser, structure = _built(block)
-        if any(_NO_SYMMETRY in warning for warning in parser.warnings) and cif_symmetry.stated(block):
-            _, structure = _built(_with_operations(block))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what pymatgen merely suspects, the guard decides
+            parser = _parser(block)
+            if not parser.feature_flags["magcif"]:  # magnetic groups have names and operations of their own
+                parser = _with_operations(block, parser)
+            structure = parser.parse_structures(primitive=False, on_error="raise")[0]
         species = [tuple(_species(one, float(share)) for one, share in site.species.items()) for site in structure]
         return _sites(block, species, structure.cart_coords, structure.lattice.matrix)
     except (TooSlowError, StructureError):
@@ -138,30 +135,36 @@ def _with_pymatgen(block: gemmi.cif.Block) -> Sites:
         raise StructureError("cif-unreadable", f"block {block.name}: {' '.join(str(error).split())[:300]}") from error
 
 
-def _built(block: gemmi.cif.Block) -> tuple[CifParser, Structure]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what pymatgen merely suspects, the guard decides
-        parser = CifParser(io.StringIO(block.as_string()), occupancy_tolerance=1 + ROUNDING)
-        return parser, parser.parse_structures(primitive=False, on_error="raise")[0]
+def _parser(block: gemmi.cif.Block) -> CifParser:
+    return CifParser(io.StringIO(block.as_string()), occupancy_tolerance=1 + ROUNDING)
 
 
-def _with_operations(block: gemmi.cif.Block) -> gemmi.cif.Block:
-    """The block with its operations listed where pymatgen looks for them.
+def _with_operations(block: gemmi.cif.Block, parser: CifParser) -> CifParser:
+    """The parser, where it takes the operations that the block states, or one of a block that lists them.
+
+    Of a symbol alone pymatgen takes some origin and some axes. Where they are the right ones, its order is kept: it is
+    that of the atoms.
 
     Raises:
-        StructureError: Code `symmetry-unknown`; read as P 1 it would be another crystal.
+        StructureError: Code `symmetry-unknown`; read in another setting, or as P 1, it would be another crystal.
     """
-    alpha, _, gamma = _numbers([block.find_value(name) or "?" for name in _CELL])[3:]
-    operations = cif_symmetry.operations(block, alpha, gamma)
-    if not operations:
+    parameters = _numbers([block.find_value(name) or "?" for name in _CELL])
+    with np.errstate(all="ignore"):
+        cell = cell_matrix(parameters)
+    operations = cif_symmetry.operations(block, cell @ cell.T)
+    if operations is None:
         raise StructureError(
             "symmetry-unknown",
             f"block {block.name}: no operations are listed, and the space group {cif_symmetry.stated(block)!r} is none "
-            "that is known, or has two origins and does not say which; list _space_group_symop_operation_xyz",
+            "that is known and fits the cell, or has two origins and does not say which; list "
+            "_space_group_symop_operation_xyz",
         )
+    content = CifBlock(next(iter(parser.as_dict().values())), [], block.name)
+    if not operations or cif_symmetry.same(operations, [op.affine_matrix for op in parser.get_symops(content)]):
+        return parser
     made = gemmi.cif.read_string(block.as_string()).sole_block()
     made.init_loop("_symmetry_equiv_pos_as_", ["xyz"]).set_all_values([[gemmi.cif.quote(op) for op in operations]])
-    return made
+    return _parser(made)
 
 
 def _species(one: Any, share: float) -> Species:

@@ -5,9 +5,10 @@ use `_symmetry_space_group_name_H-M`; programs write symbols in many spellings, 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import gemmi
+import numpy as np
 
 _OPERATIONS = (
     "_space_group_symop_operation_xyz",
@@ -23,14 +24,19 @@ _NAMES = (
     *(f"{tag}space_group_name_H-M" for tag in _OLD),
 )
 _NUMBERS = (*(f"{tag}IT_number" for tag in _GROUPS), *(f"{tag}Int_Tables_number" for tag in _OLD))
+_SETTINGS = tuple(f"{tag}IT_coordinate_system_code" for tag in _GROUPS)
 _CHOICE = re.compile(r"(?P<symbol>.*?\S)(?:\s*:\s*(?=.$)|\s*(?=[SZHR]$))(?P<choice>[12SZHR])", re.IGNORECASE)
-_GROUPS_THERE_ARE = 230
 _ORIGINS = {"S": "1", "Z": "2"}
+_SLACK = 0.03
+"""Of the metric; a cell that its group moves by more is that of another setting."""
+
+Operations = list[str]
+"""Triplets, as in `-x, y+1/2, z`."""
 
 
-def listed(block: gemmi.cif.Block) -> list[str]:
+def listed(block: gemmi.cif.Block) -> Operations:
     """The operations that are listed, as they are written."""
-    return [gemmi.cif.as_string(op) for tag in _OPERATIONS for op in block.find_values(tag)]
+    return [text for op in _places(block) if (text := gemmi.cif.as_string(op).strip())]
 
 
 def is_p1(block: gemmi.cif.Block) -> bool:
@@ -51,26 +57,49 @@ def stated(block: gemmi.cif.Block) -> str:
     return next(iter([*_stated(block, (*_NAMES, *_HALL, *_NUMBERS)), *listed(block)]), "")
 
 
-def operations(block: gemmi.cif.Block, alpha: float, gamma: float) -> list[str]:
-    """The operations listed, or else those of the group stated; none where nothing is stated that anybody knows.
+def operations(block: gemmi.cif.Block, metric: np.ndarray) -> Operations | None:
+    """The operations listed, or else those of the group stated.
+
+    Empty where the block has no word on symmetry; None where the group is none that is known and fits the cell, or is
+    tabulated with two origins and nothing says which: atoms read with the wrong one make another crystal. A Hall symbol
+    says it, or the code of the setting; of hexagonal and rhombohedral axes the cell does.
 
     Args:
         block: Of the file.
-        alpha: Degrees; with gamma it tells rhombohedral from hexagonal axes where the symbol does not.
-        gamma: Degrees.
+        metric: (3, 3) Å², products of the lattice vectors; what is not finite fits any group.
     """
     written = listed(block)
-    if written:
-        return written
-    for symbol in _stated(block, _HALL):
-        try:
-            return _triplets(gemmi.symops_from_hall(symbol))
-        except (ValueError, RuntimeError):
-            continue
-    groups = (_by_name(name, alpha, gamma) for name in _stated(block, _NAMES))
-    by_number = (_by_number(number) for number in _stated(block, _NUMBERS))
-    group = next((found for found in (*groups, *by_number) if found is not None), None)
-    return [] if group is None else _triplets(group.operations())
+    if written or not stated(block):
+        return written or (["x,y,z"] if _places(block) else [])
+    code = next(iter(_stated(block, _SETTINGS)), "").lower()
+    named = [groups for name in _stated(block, _NAMES) if (groups := _by_name(name))]
+    by_hall = [found for symbol in _stated(block, _HALL) if (found := _from_hall(symbol)) is not None]
+    if by_hall:
+        number = getattr(gemmi.find_spacegroup_by_ops(by_hall[0]), "number", None)  # of a change of basis: None
+        agreed = number is None or not named or number == named[0][0].number
+        return _triplets(by_hall[0]) if agreed and _fits(by_hall[0], metric) else None
+    alike = [*named, *(_by_number(number, code) for number in _stated(block, _NUMBERS))]
+    settled = (_settled(groups, code, metric) for groups in alike)
+    first = next((group for group in settled if group is not None), None)
+    return None if first is None else _triplets(first.operations())
+
+
+def same(operations: Iterable[str], matrices: Iterable[np.ndarray]) -> bool:
+    """Whether triplets and affine matrices (4, 4) are one set, in any order, whole translations aside.
+
+    Triplets that gemmi cannot read are nobody's to compare: true.
+    """
+    try:
+        read = [gemmi.Op(text) for text in operations]
+    except (ValueError, RuntimeError):
+        return True
+    scaled = (np.rint(gemmi.Op.DEN * np.asarray(matrix)).astype(int) for matrix in matrices)
+    theirs = {(m[:3, :3].tobytes(), (m[:3, 3] % gemmi.Op.DEN).tobytes()) for m in scaled}
+    return theirs == {(np.array(op.rot).tobytes(), (np.array(op.tran) % gemmi.Op.DEN).tobytes()) for op in read}
+
+
+def _places(block: gemmi.cif.Block) -> list[str]:
+    return [op for tag in _OPERATIONS for op in block.find_values(tag)]
 
 
 def _stated(block: gemmi.cif.Block, tags: Iterable[str]) -> list[str]:
@@ -79,31 +108,69 @@ def _stated(block: gemmi.cif.Block, tags: Iterable[str]) -> list[str]:
     return [text for text in texts if text]
 
 
-def _by_name(name: str, alpha: float, gamma: float) -> gemmi.SpaceGroup | None:
+def _from_hall(symbol: str) -> gemmi.GroupOps | None:
+    try:
+        return gemmi.symops_from_hall(symbol)
+    except (ValueError, RuntimeError):
+        return None
+
+
+def _by_name(name: str) -> list[gemmi.SpaceGroup]:
+    """The settings that have this symbol; none where it is no symbol."""
     name = name.replace("_", "")
-    found = gemmi.find_spacegroup_by_name(name, alpha, gamma)
-    if found is not None:
-        return found if ":" in name else _unambiguous(found)
+    found = gemmi.find_spacegroup_by_name(name)
+    if found is None:
+        return _by_choice(name)
+    if ":" in name:
+        return [found]
+    return [group for group in _settings(found.number) if group.hm == found.hm]
+
+
+def _by_choice(name: str) -> list[gemmi.SpaceGroup]:
     choice = _CHOICE.fullmatch(name)
     if choice is None:
-        return None
+        return []
     wanted = _ORIGINS.get(choice["choice"].upper(), choice["choice"].upper())
-    exact = gemmi.find_spacegroup_by_name(f"{choice['symbol']}:{wanted}", alpha, gamma)
+    exact = gemmi.find_spacegroup_by_name(f"{choice['symbol']}:{wanted}")
     if exact is not None:
-        return exact
-    only = gemmi.find_spacegroup_by_name(choice["symbol"], alpha, gamma)
-    return only if only is not None and only.ext == "\0" else None  # a choice named where there is none to make
+        return [exact]
+    only = gemmi.find_spacegroup_by_name(choice["symbol"])
+    return [only] if only is not None and only.ext == "\0" else []  # a choice named where there is none to make
 
 
-def _by_number(number: str) -> gemmi.SpaceGroup | None:
-    known = number.isdecimal() and 1 <= int(number) <= _GROUPS_THERE_ARE
-    return _unambiguous(gemmi.find_spacegroup_by_number(int(number))) if known else None
+def _by_number(number: str, code: str) -> list[gemmi.SpaceGroup]:
+    """The standard setting with each of its origins, or those with the code where one is stated among several."""
+    groups = _settings(int(number)) if number.isdecimal() else []
+    return [g for g in groups if (_has(g, code) if code and len(groups) > 1 else g.hm == groups[0].hm)]
 
 
-def _unambiguous(group: gemmi.SpaceGroup) -> gemmi.SpaceGroup | None:
-    """The group, unless it is tabulated with two origins: atoms read with the wrong one make another crystal."""
-    return None if group.ext in {"1", "2"} else group
+def _settings(number: int) -> list[gemmi.SpaceGroup]:
+    return [group for group in gemmi.spacegroup_table() if group.number == number]
 
 
-def _triplets(group: gemmi.GroupOps) -> list[str]:
+def _settled(groups: Sequence[gemmi.SpaceGroup], code: str, metric: np.ndarray) -> gemmi.SpaceGroup | None:
+    """The one that fits the cell and has the code; None where there is none, or one origin is as good as the other."""
+    fitting = [group for group in groups if _fits(group.operations(), metric)]
+    coded = [group for group in fitting if _has(group, code)] or fitting
+    first = [group for group in coded if group.hm == coded[0].hm]
+    return first[0] if len(first) == 1 else None
+
+
+def _has(group: gemmi.SpaceGroup, code: str) -> bool:
+    """Whether a setting has a code such as `2`, `h`, `b1`, `cab` or `2cab`."""
+    choice = group.ext.strip("\0").lower()
+    return code != "" and code in {choice, choice + (group.qualifier or "abc")}
+
+
+def _fits(group: gemmi.GroupOps, metric: np.ndarray) -> bool:
+    """Whether the operations leave lengths and angles of the cell as they are."""
+    if not np.isfinite(metric).all():
+        return True
+    rotations = np.array([op.rot for op in group.sym_ops]) / gemmi.Op.DEN
+    moved = np.swapaxes(rotations, 1, 2) @ metric @ rotations
+    lengths = np.sqrt(np.diagonal(metric))
+    return bool((np.abs(moved - metric) <= _SLACK * np.outer(lengths, lengths)).all())
+
+
+def _triplets(group: gemmi.GroupOps) -> Operations:
     return [op.triplet() for op in group]

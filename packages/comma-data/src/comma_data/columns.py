@@ -1,10 +1,16 @@
-"""Patterns in columns of text (.xy, .xye, .dat, .csv): angle, intensity, and the uncertainty where there is a third."""
+"""Patterns in columns of text (.xy, .xye, .dat, .csv): angle, intensity, and the uncertainty where there is a third.
+
+Names above the columns may say otherwise: q, d or theta in the place of two theta, radians, and another order.
+"""
 
 import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
+from comma_data.column_names import UNNAMED, named, two_theta
 from comma_data.patterns import MOST, PatternError
 
 COMMENTS = "#;!%'\"*/"
@@ -44,18 +50,26 @@ class Columns:
     """Å, where a line above the data or a comment states it, in Å, nm, pm or m; without a unit it is in Å."""
 
 
-def read_columns(text: str) -> Columns:
+def read_columns(text: str, *, wavelength: float | None = None) -> Columns:
     """Read two or three columns between white space, commas or semicolons, with decimal points or commas.
 
-    Lines above the first pair of numbers are a header; a line that begins with one of `COMMENTS` is a comment.
+    Lines above the first pair of numbers are a header; a line that begins with one of `COMMENTS` is a comment. Without
+    names above them, the columns are two theta in degrees and intensity. By their names, q, d and theta become two
+    theta, and there may be more columns.
+
+    Args:
+        text: The file.
+        wavelength: Å, of q and d in a file that states none.
 
     Raises:
-        PatternError: Code `no-data`, `too-many-points`, `bad-columns` (one, or more than three), or `bad-line`.
+        PatternError: Code `no-data`, `too-many-points`, `bad-columns` (one, or more than three without names),
+            `bad-line`, or one of `column_names.two_theta`.
     """
     if text.count("\n") > MOST + LONGEST_HEADER:
         raise PatternError("too-many-points", f"{text.count(chr(10))} lines: at most {MOST} points")
     rows: list[list[float]] = []
     remarks: list[str] = []
+    head: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
         cells = [] if line.lstrip()[:1] in COMMENTS else _cells(line)
         numeric = len(cells) > 1 and all(_NUMBER.fullmatch(cell) for cell in cells)
@@ -65,7 +79,10 @@ def read_columns(text: str) -> Columns:
             raise PatternError("bad-line", f"line {number}, {line[:60]!r}, is no row of numbers; remove or comment it")
         else:
             remarks.append(line[:500])
-    return Columns(**_by_column(rows), wavelength=next(_wavelengths(remarks), None))
+            if not rows:
+                head.append(line[:500])
+    stated = next(_wavelengths(remarks), None)
+    return Columns(**_by_column(rows, head, wavelength if stated is None else stated), wavelength=stated)
 
 
 def _cells(line: str) -> list[str]:
@@ -79,14 +96,19 @@ def _cells(line: str) -> list[str]:
     return [cell for cell in re.split(r"\s*,\s*|\s+", line) if cell]
 
 
-def _by_column(rows: list[list[float]]) -> dict[str, list[float]]:
+def _by_column(rows: list[list[float]], head: list[str], wavelength: float | None) -> dict[str, list[float]]:
     widths = {len(row) for row in rows}
     if not rows:
         raise PatternError("no-data", "no row of two numbers")
-    if len(widths) > 1 or max(widths) > 3:
-        found = ", ".join(map(str, sorted(widths)[:4]))
-        raise PatternError("bad-columns", f"rows of {found} numbers; give angle and intensity, and no others")
-    return {"two_theta": [row[0] for row in rows], "intensity": [row[1] for row in rows]}
+    found = named([line.lstrip(COMMENTS + " \t") for line in head if line.strip()][-4:], max(widths))
+    if len(widths) > 1 or (max(widths) > 3 and found is None):
+        numbers = ", ".join(map(str, sorted(widths)[:4]))
+        raise PatternError("bad-columns", f"rows of {numbers} numbers; give angle and intensity, and no others")
+    columns = found or UNNAMED
+    values, intensity = [row[columns.at] for row in rows], [row[columns.intensity] for row in rows]
+    angles = two_theta(np.array(values), columns, wavelength).tolist()
+    step = -1 if columns.axis == "d" and angles[0] > angles[-1] else 1  # in the order of d, angles fall
+    return {"two_theta": angles[::step], "intensity": intensity[::step]}
 
 
 def _wavelengths(remarks: list[str]) -> Iterator[float]:

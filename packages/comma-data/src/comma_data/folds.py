@@ -1,6 +1,7 @@
 """What the folds of a build are made of: formula, chemical system, prototype, or groups that the user gives."""
 
 import warnings
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def regrouped(
 ) -> tuple[Sample, ...]:
     """The samples with the folds that a build asks for.
 
-    An entry without a formula stays with its image frame or DOI, one without a structure with its formula.
+    An entry without a formula stays with its image frame or DOI, one without a structure with its formula; where that
+    is by prototype, with the prototype that most of its formula's crystals have.
 
     Raises:
         ConfigError: The user's table of groups cannot be read, or leaves samples out.
@@ -39,7 +41,7 @@ def regrouped(
     if split.by == "chemical_system":
         groups: Iterable[str] = map(chemical_system, samples)
     elif split.by == "prototype":
-        groups = engine.map(prototype, samples, on_death=fold_group)
+        groups = _with_their_crystals(samples, list(engine.map(prototype, samples, on_death=fold_group)))
     else:
         groups = _given(samples, (root or Path()) / (split.table or ""))
     return tuple(placed(sample, group, salt=split.salt) for sample, group in zip(samples, groups, strict=True))
@@ -54,8 +56,8 @@ def chemical_system(sample: Sample) -> str:
 
 
 def prototype(sample: Sample) -> str:
-    """`ABC3 221`: anonymous formula and space group of the first structure."""
-    if "structure" not in sample.fields or not sample.fields["structure"][0]["periodic"].all():
+    """`ABC3 221`: anonymous formula and space group of the first structure, where that is a crystal."""
+    if not _is_crystal(sample):
         return fold_group(sample)
     structure: RawStructure = sample.fields["structure"][0]
     crystal = Structure(
@@ -68,6 +70,27 @@ def prototype(sample: Sample) -> str:
         except Exception:  # noqa: BLE001 - it raises many types where it finds no symmetry
             number = 1
     return f"{crystal.composition.anonymized_formula} {number}"
+
+
+def _is_crystal(sample: Sample) -> bool:
+    return "structure" in sample.fields and bool(sample.fields["structure"][0]["periodic"].all())
+
+
+def _with_their_crystals(samples: Sequence[Sample], groups: Sequence[str]) -> list[str]:
+    """Groups in which what is no crystal has the group of the crystals of its formula.
+
+    Of several prototypes it is the one that most of them have, of equally many the first by name. To merge the
+    prototypes of a formula instead would chain all others of these prototypes together, until nothing is left to split.
+    """
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for sample, group in zip(samples, groups, strict=True):
+        if _is_crystal(sample):
+            found[sample.groups["formula"]][group] += 1
+    homes = {formula: min(counts, key=lambda g: (-counts[g], g)) for formula, counts in found.items()}
+    return [
+        group if _is_crystal(sample) else homes.get(sample.groups["formula"], group)
+        for sample, group in zip(samples, groups, strict=True)
+    ]
 
 
 def audits(samples: Sequence[Sample], *, by: str) -> list[dict[str, int]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from comma_data.config import Build, Source
 from comma_data.errors import ConfigError
+from comma_data.folder_files import files_below
 from comma_data.manifest import file_sha256
 from comma_data.own_files import is_own
 from comma_data.pool import Engine
@@ -127,7 +128,7 @@ def below(root: Path | None, table: Table, name: str) -> Path | None:
 def files(root: Path, table: Table) -> list[Path]:
     """What a source may read; not what builds have written, as the data set of this one may lie below the root."""
     path = root / table.source.path
-    found = [f for f in sorted(path.rglob("*")) if not is_own(f)] if path.is_dir() else [path]
+    found = [f for f in files_below(path) if not is_own(f)] if path.is_dir() else [path]
     others = [root / other for other in table.others]
     reads, options = table.module.reads, table.options
     return [f for f in found if f.is_file() and reads(f, **options) and not any(map(f.is_relative_to, others))]

@@ -2,13 +2,13 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from comma_data.curate import sample_id
 from comma_data.formulas import composition
-from comma_data.pairs import Pairs, by_pairs
+from comma_data.homes import apart, homes_of, id_of
+from comma_data.pairs import Pairs
 from comma_data.protocol import Protocol, steps
 from comma_data.sample import Record, Sample
 from comma_data.split import SALT, TOGETHER, UNKNOWN, placed
@@ -55,7 +55,8 @@ def join(
     """Make one sample per structure, with everything that belongs to it, and one per key that meets none.
 
     A record of the key of a structure, or whose provenance names it as its `entry`, belongs to it; so does one that
-    the user's pairs name. One that shares the key by chance, as its formula is another, is called by key and formula. A
+    the user's pairs name. Case does not count in names, unless it makes another formula (`Co`, `CO`). One that shares
+    the key by chance, as its formula is another, is called by key and formula. A
     protocol of the same DOI as a structure belongs to it if its formula does not say otherwise. Any other protocol with
     a formula belongs to every structure of that formula, which says nothing about which polymorph was made. Images and
     patterns are never joined by formula. A value with targets of its own (the class of an image) keeps its sample, and
@@ -70,19 +71,19 @@ def join(
     Raises:
         DataError: As `pairs.by_pairs`.
     """
-    records = sorted(_apart(records), key=lambda record: (_id(record), record.modality))
-    entries = {_id(r): Entry(id=_id(r), structure=r) for r in records if r.modality == "structure"}
-    homes = _homes(records, entries, pairs, merged)
+    records = sorted(apart(records), key=lambda record: (id_of(record), record.modality))
+    entries = {id_of(r): Entry(id=id_of(r), structure=r) for r in records if r.modality == "structure"}
+    homes = homes_of(records, pairs, merged)
     counts: Counter[str] = Counter()
     for record in records:
         if record.modality == "structure":
             continue
         ids, how = homes.of(record)
         counts[f"{record.modality} joined by {how}" if ids else f"{record.modality} alone"] += 1
-        if ids and record.targets and _id(record) not in homes.structures:
+        if ids and record.targets and id_of(record) not in homes.structures:
             _put_beside(entries, record, ids, how)
             continue
-        for identifier in ids or [_id(record)]:
+        for identifier in ids or [id_of(record)]:
             entry = entries.setdefault(identifier, Entry(id=identifier))
             entry.values.append(Value(record=record, joined_by=how if ids else "entry", candidates=max(1, len(ids))))
     counts.update(_ambiguity(entries.values()))
@@ -91,75 +92,11 @@ def join(
     return Joined(samples=tuple(sorted(samples, key=lambda sample: sample.id)), counts=dict(sorted(counts.items())))
 
 
-def _apart(records: Iterable[Record]) -> list[Record]:
-    """The records, those under another name whose formula says that they do not belong to the structure of their key.
-
-    Of a structure with sites decided by majority the formula is no longer that of its source; an `entry` is the user's
-    own word.
-    """
-    records = list(records)
-    formulas = {_id(r): r.formula for r in records if r.modality == "structure" and "disorder" not in r.provenance}
-    return [
-        replace(record, key=f"{record.key} {record.formula}")
-        if record.formula not in {None, formulas.get(_id(record), record.formula)} and "entry" not in record.provenance
-        else record
-        for record in records
-    ]
-
-
 def _put_beside(entries: dict[str, Entry], record: Record, ids: Sequence[str], how: str) -> None:
     """Keep a value in the sample of its own key, with the first structure that it belongs to."""
-    entry = entries.setdefault(_id(record), Entry(id=_id(record)))
+    entry = entries.setdefault(id_of(record), Entry(id=id_of(record)))
     entry.values.append(Value(record=record, joined_by="entry"))
     entry.structure, entry.structure_by = entries[ids[0]].structure, how
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Homes:
-    """Where records belong."""
-
-    structures: Mapping[str, Record]
-    merged: Mapping[str, str]
-    by_formula: Mapping[str | None, list[str]]
-    by_doi: Mapping[str, list[str]]
-    by_pairs: Mapping[str, Sequence[str]]
-
-    def of(self, record: Record) -> tuple[Sequence[str], str]:
-        """Entries with the structures that a record belongs to, and how that is known; none where it meets none."""
-        entry = sample_id(record.provenance.get("entry", record.key))
-        entry = self.merged.get(entry, entry)
-        if entry in self.structures:
-            return [entry], "entry"
-        if _id(record) in self.by_pairs:
-            return self.by_pairs[_id(record)], "pairs"
-        if record.modality != "text" or "entry" in record.provenance:
-            return [], "entry"
-        doi = record.provenance.get("doi")
-        same = [k for k in self.by_doi.get(doi or "", []) if record.formula in {None, self.structures[k].formula}]
-        if same:
-            return same, "doi"
-        return (self.by_formula.get(record.formula, []) if record.formula else []), "formula"
-
-
-def _homes(records: Sequence[Record], entries: Mapping[str, Entry], pairs: Pairs, merged: Mapping[str, str]) -> _Homes:
-    structures = {key: entry.structure for key, entry in entries.items() if entry.structure is not None}
-    by_formula: defaultdict[str | None, list[str]] = defaultdict(list)
-    by_doi: defaultdict[str, list[str]] = defaultdict(list)
-    for key, record in structures.items():
-        by_formula[record.formula].append(key)
-        if record.provenance.get("doi"):
-            by_doi[record.provenance["doi"]].append(key)
-    return _Homes(
-        structures=structures,
-        merged=merged,
-        by_formula=by_formula,
-        by_doi=by_doi,
-        by_pairs=by_pairs(pairs, records, merged),
-    )
-
-
-def _id(record: Record) -> str:
-    return sample_id(record.key)
 
 
 def _told(record: Record) -> tuple[str, ...]:
@@ -169,14 +106,14 @@ def _told(record: Record) -> tuple[str, ...]:
 def _sample(entry: Entry, told: Mapping[int, tuple[str, ...]], salt: str) -> Sample:
     records = [value.record for value in entry.values]
     formula = next((r.formula for r in [entry.structure, *records] if r is not None and r.formula), None)
-    others = {name: value for r in records if _id(r) == entry.id for name, value in r.groups.items()}
-    material = entry.id if entry.structure is None else _id(entry.structure)
+    others = {name: value for r in records if id_of(r) == entry.id for name, value in r.groups.items()}
+    material = entry.id if entry.structure is None else id_of(entry.structure)
     fields: dict[str, tuple[Any, ...]] = {}
     provenance: dict[str, tuple[Mapping[str, str], ...]] = {}
     annotations: dict[str, tuple[Any, ...]] = {}
     if entry.structure is not None:
         fields["structure"] = (entry.structure.value,)
-        how = {} if _id(entry.structure) == entry.id else {"joined_by": entry.structure_by}
+        how = {} if id_of(entry.structure) == entry.id else {"joined_by": entry.structure_by}
         provenance["structure"] = ({**_known(entry.structure), **how},)
     if formula:
         fields["composition"] = (dict(composition(formula)),)
@@ -223,8 +160,8 @@ def _by_modality(values: Iterable[Value]) -> dict[str, list[Value]]:
 
 def _targets(entry: Entry) -> Mapping[str, float | str]:
     """Of the structure; of a value only where it stands in the entry of its own key."""
-    own = [v.record for v in entry.values if _id(v.record) == entry.id]
-    structure = [entry.structure] if entry.structure is not None and _id(entry.structure) == entry.id else []
+    own = [v.record for v in entry.values if id_of(v.record) == entry.id]
+    structure = [entry.structure] if entry.structure is not None and id_of(entry.structure) == entry.id else []
     return {name: value for record in [*own, *structure] for name, value in record.targets.items()}
 
 

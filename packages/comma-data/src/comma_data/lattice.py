@@ -5,7 +5,8 @@ from itertools import permutations, product
 import numpy as np
 
 SKEWED = 1.0
-"""Å; a cell lower than this over one of its faces is reduced before it is looked at further."""
+"""Å; a cell lower than this over one of its faces is reduced where that makes it higher. It may be below what a guard
+takes, with nothing wrong but the choice of its vectors."""
 _ROUNDS = 200
 
 

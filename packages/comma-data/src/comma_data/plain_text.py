@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from comma_data.compound_names import names_anion, names_cation, names_compound
 from comma_data.formulas import LONGEST, classify
+from comma_data.markup import unmarked
 from comma_data.names import FORMULAS, GENERIC, canonical, names_target, systematic
 from comma_data.temperatures import in_celsius
 
@@ -15,6 +16,8 @@ TARGET = "[target]"
 
 _CHUNKS = re.compile(r"(\s+)")
 _JOINTS = re.compile(r"([,;:/@+|=<>~≈–—−-]+|(?<=\))(?=\())")
+_TARGET_JOINTS = re.compile(rf"({_JOINTS.pattern[1:-1]}|_|['’]s(?![A-Za-z]))")
+"""Labels (`BaTiO3_600C`) too, which are cut at the target alone: elsewhere they make names of compounds by chance."""
 _BRACKETS = "()[]{}"
 _EDGES = ".,;:!?'\"“”‘’*†‡"
 _LABEL = re.compile(r"(?<=[\dA-Za-z)\]])(?:N[PCWRSTF]|QD)s?$")
@@ -34,9 +37,9 @@ Chunks = list[str]
 def without_target(step: str, formula: str | None) -> str:
     """The step in °C, with `[target]` for every word that is the formula or names its compound.
 
-    Found are other orders, amounts and brackets (`Ti2Ba2O6`), subscripts, coefficients, formulas with spaces in them,
-    formulas behind or before a joint (`BaTiO3-based`, `C@BaTiO3`) or a label (`TiO2NPs`), trivial names, and
-    systematic names that tell the same elements.
+    Found are other orders, amounts and brackets (`Ti2Ba2O6`), subscripts in Unicode or `markup`, coefficients, formulas
+    with spaces in them, formulas behind or before a joint (`BaTiO3-based`, `C@BaTiO3`, `BaTiO3's`) or a label
+    (`TiO2NPs`), trivial names, and systematic names that tell the same elements.
 
     Args:
         step: As it was written.
@@ -100,14 +103,17 @@ def _is_name(words: tuple[str, ...], formula: str) -> bool:
 
 def _joined(words: Sequence[str]) -> str:
     """The words as one name; the parts of a formula without spaces between them."""
-    bare = [*words[:-1], words[-1].strip(_EDGES)]
+    bare = [unmarked(word) for word in (*words[:-1], words[-1].strip(_EDGES))]
     return (" " if names_anion(bare[-1]) else "").join(bare)
 
 
 @lru_cache(maxsize=65536)
 def _hidden(chunk: str, formula: str) -> str:
     """A chunk of text with `[target]` for each part that is the target, or for all of it where no part can be told."""
-    parts = _JOINTS.split(chunk)
+    plain = unmarked(chunk)
+    if plain != chunk and TARGET in (told := _hidden(plain, formula)):
+        return told
+    parts = _TARGET_JOINTS.split(chunk)
     told = "".join(_exchanged(part, TARGET) if _is_target(_core(part), formula) else part for part in parts)
     return TARGET if names_target(unicodedata.normalize("NFKC", told), formula) else told
 
@@ -126,6 +132,9 @@ def _masked(chunk: str, before: str | None, placeholder: str) -> str:
     unit = before is not None and _NUMBER.search(before) and core.split("/")[0] in _UNITS
     if unit or TARGET in chunk or placeholder in chunk:
         return chunk
+    plain = unmarked(chunk)
+    if plain != chunk and placeholder in (told := _masked(plain, before, placeholder)):
+        return told
     first = before is None or before.endswith((".", ":"))
     parts = [chunk] if _material(core, first=first) else _JOINTS.split(chunk)
     return "".join(_exchanged(part, placeholder) if _material(_core(part), first=first) else part for part in parts)

@@ -2,12 +2,11 @@
 
 import csv
 import io
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from comma_data.cells import word
+from comma_data.cells import values
 from comma_data.errors import DataError
 from comma_data.formulas import classify, reduced
 
@@ -52,7 +51,8 @@ def parse_properties(path: str, data: bytes, names: Mapping[str, str] | None = N
         names: Column -> name of the target, for the columns that are wanted; None takes all under their own names.
 
     Raises:
-        DataError: A column is missing, a line is malformed, an id comes twice, or a number is written with `_`.
+        DataError: A column is missing, a line is malformed, an id comes twice, or a cell in a column of numbers is none
+            (`cells.values`).
     """
     try:
         with io.StringIO(data.decode("utf-8-sig"), newline="") as file:
@@ -69,17 +69,22 @@ def _table(path: str, rows: "csv.DictReader[str]", names: Mapping[str, str] | No
     if missing:
         hint = f"; {ID} is the column of the structures' names, as their files are called" if ID in missing else ""
         raise DataError(f"{path}: no column {', '.join(missing)}; it has {', '.join(columns) or 'none'}{hint}")
-    table: dict[str, Properties] = {}
+    found: dict[str, dict[str, str]] = {}
+    places: list[str] = []
     for row in rows:
         where = f"{path}, line {rows.line_num}"
         if None in row or None in row.values():
             raise DataError(f"{where}: not {len(columns)} cells; correct the table")
         cells = {column: cell.strip() for column, cell in row.items()}
-        if cells[ID] in table:
+        if cells[ID] in found:
             raise DataError(f"{where}: {ID} {cells[ID]!r} comes twice; correct the table")
-        targets = dict(_targets(cells, wanted, where))
-        table[cells[ID]] = Properties(formula=_formula(cells.get(FORMULA)), targets=targets)
-    return table
+        found[cells[ID]] = cells
+        places.append(where)
+    targets = _targets(list(found.values()), places, wanted)
+    return {
+        key: Properties(formula=_formula(cells.get(FORMULA)), targets=of_row)
+        for (key, cells), of_row in zip(found.items(), targets, strict=True)
+    }
 
 
 def _columns(path: str, rows: "csv.DictReader[str]") -> list[str]:
@@ -91,22 +96,16 @@ def _columns(path: str, rows: "csv.DictReader[str]") -> list[str]:
     return stripped
 
 
-def _targets(cells: Mapping[str, str], wanted: Mapping[str, str], where: str) -> Iterator[tuple[str, float | str]]:
+def _targets(
+    rows: Sequence[Mapping[str, str]], places: Sequence[str], wanted: Mapping[str, str]
+) -> list[dict[str, float | str]]:
+    """The targets of each row; whether one is a number or a class is told by its whole column."""
+    found: list[dict[str, float | str]] = [{} for _ in rows]
     for column, name in wanted.items():
-        text = word(cells[column])
-        value = None if text is None else _value(text, f"{where}: {column}")
-        if isinstance(value, str) or (value is not None and math.isfinite(value)):
-            yield name, value
-
-
-def _value(text: str, where: str) -> float | str:
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    if "_" in text:  # a number to Python alone
-        raise DataError(f"{where} {text!r}: write a number without _, or a class that is no number")
-    return number
+        for targets, value in zip(found, values(column, [row[column] for row in rows], places), strict=True):
+            if value is not None:
+                targets[name] = value
+    return found
 
 
 def _formula(text: str | None) -> str | None:

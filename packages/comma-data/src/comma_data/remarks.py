@@ -1,12 +1,13 @@
 """What the user of a build should know of it, though nothing of it is refused."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from comma_data.curate import Curated, sample_id
+from comma_data.homes import is_named
 from comma_data.nearest import did_you_mean
 from comma_data.properties import SOURCE as PROPERTIES
-from comma_data.sample import Sample
+from comma_data.sample import Record, Sample
 from comma_data.split import FOLDS, group_of
 
 MOST = 3
@@ -64,13 +65,20 @@ def _uncompared(curated: Curated) -> Iterator[str]:
 
 def _nowhere(curated: Curated) -> Iterator[str]:
     """Texts and images that name a structure which no source has, accepted or not."""
-    structures = {sample_id(r.key): r.key for r in curated.accepted if r.modality == "structure"}
-    known = {*structures, *curated.merged, *(sample_id(refusal.key) for refusal in curated.refused)}
+    structures = {sample_id(r.key): r for r in curated.accepted if r.modality == "structure"}
+    known = {*curated.merged, *(sample_id(refusal.key) for refusal in curated.refused)}
     others = (r for r in curated.accepted if r.modality != "structure" and "entry" in r.provenance)
-    named = Counter(r.provenance["entry"] for r in others if sample_id(r.provenance["entry"]) not in known)
+    named = Counter(r.provenance["entry"] for r in others if not _is_known(r, structures, known))
     if structures and named:
-        some = [f"{name}{did_you_mean(name, structures.values())}" for name in named]
-        yield f"{_number(named.total(), 'record')} with an `entry` that is no structure here ({_some(some)}): alone"
+        keys = [structure.key for structure in structures.values()]
+        shown = [f"{name}{did_you_mean(name, keys) if place < MOST else ''}" for place, name in enumerate(named)]
+        yield f"{_number(named.total(), 'record')} with an `entry` that is no structure here ({_some(shown)}): alone"
+
+
+def _is_known(record: Record, structures: Mapping[str, Record], known: Collection[str]) -> bool:
+    entry = record.provenance["entry"]
+    structure = structures.get(sample_id(entry))
+    return sample_id(entry) in known if structure is None else is_named(entry, record, structure)
 
 
 def _classes(samples: Iterable[Sample]) -> Iterator[str]:

@@ -6,14 +6,13 @@ from pathlib import Path, PurePosixPath
 
 from comma_data.archive import is_archive, members
 from comma_data.errors import ConfigError
+from comma_data.folder_files import files_below
 from comma_data.own_files import is_own
 from comma_data.properties import FILE, SOURCE, Properties, parse_properties, read_properties
 from comma_data.sample import Refusal
 
 LARGEST = 256_000_000
 """Bytes of a table inside an archive."""
-
-_TOP = PurePosixPath()
 
 
 class Rows:
@@ -24,27 +23,32 @@ class Rows:
 
         Args:
             path: Folder or archive.
-            tables: Folder below it -> its rows by their name.
+            tables: Folder or archive below it -> its rows by their name.
         """
         self._path = path
         self._tables = tables
         self._owners: dict[tuple[PurePosixPath, str], set[str]] = defaultdict(set)
 
     @classmethod
-    def below(cls, path: Path, targets: Mapping[str, str] | None, but: Collection[Path] = ()) -> "Rows":
-        """Read the tables of a folder and of the folders in it, or the first one of an archive.
+    def below(
+        cls, path: Path, targets: Mapping[str, str] | None, but: Collection[Path] = (), *, inside: bool = True
+    ) -> "Rows":
+        """Read the tables of a folder and of the folders in it, and the first one of each archive.
 
         Args:
             path: Folder, archive or file.
             targets: Column -> name of the target; None takes every column.
             but: Folders and files below the path that are left out.
+            inside: Look into the archives of a folder too, which takes as long as reading them.
 
         Raises:
             ConfigError: Targets are asked for, and there is no table.
             DataError: A table cannot be read.
         """
-        tables = dict(_tables(path, targets, but))
-        if targets and not tables and path.exists():
+        files = _files(path, but)
+        tables = {place: table for file in files for place, table in _tables(path, file, targets, inside=inside)}
+        closed = not inside and any(is_archive(file.name) for file in files)
+        if targets and not tables and path.exists() and not closed:
             asked = ", ".join(targets)
             raise ConfigError(
                 f"structures.targets: {asked}: columns of {FILE}, and {path} has none; properties inside of structure "
@@ -57,7 +61,7 @@ class Rows:
 
         Args:
             structure: Its key.
-            file: Its file, relative to the path.
+            file: Its file, relative to the path; of one in an archive the archive and the path inside.
             names: What a row may call it, the surest first.
         """
         for folder in PurePosixPath(file).parents:
@@ -87,15 +91,22 @@ class Rows:
                     yield Refusal(source=SOURCE, key=name, code="several-structures", message=message)
 
 
+def _files(path: Path, but: Collection[Path]) -> list[Path]:
+    """Tables and archives, which may hold tables."""
+    found = files_below(path) if path.is_dir() else [path]
+    others = (file for file in found if not is_own(file) and not any(map(file.is_relative_to, but)))
+    return [file for file in others if file.is_file() and (file.name == FILE or is_archive(file.name))]
+
+
 def _tables(
-    path: Path, targets: Mapping[str, str] | None, but: Collection[Path]
+    path: Path, file: Path, targets: Mapping[str, str] | None, *, inside: bool
 ) -> Iterator[tuple[PurePosixPath, dict[str, Properties]]]:
-    if path.is_dir():
-        for file in sorted(path.rglob(FILE)):
-            if file.is_file() and not is_own(file) and not any(map(file.is_relative_to, but)):
-                yield PurePosixPath(file.parent.relative_to(path).as_posix()), read_properties(file, targets)
-    elif path.is_file() and is_archive(path.name):
-        for member in members(path, (FILE,), SOURCE, largest=LARGEST):
+    """What a file holds: where it is valid, and its rows."""
+    place = PurePosixPath(file.relative_to(path).as_posix())
+    if is_archive(file.name):
+        for member in members(file, (FILE,), SOURCE, largest=LARGEST) if inside else ():
             if not isinstance(member, Refusal) and PurePosixPath(member[0]).name == FILE:
-                yield _TOP, parse_properties(f"{path}, {member[0]}", member[1], targets)
+                yield place, parse_properties(f"{file}, {member[0]}", member[1], targets)
                 return
+    elif path.is_dir():
+        yield place.parent, read_properties(file, targets)

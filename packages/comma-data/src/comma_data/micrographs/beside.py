@@ -1,7 +1,9 @@
 """Files that lie beside images, boxes and masks, found by where they lie."""
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePosixPath
 from posixpath import normpath
 
@@ -50,8 +52,11 @@ class Beside:
 
     boxes: Place | None = None
     masks: Place | None = None
-    files: dict[str, bytes] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
+    files: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """(archive or nothing, path inside) -> content."""
+    used: set[tuple[str, str]] = field(default_factory=set)
+    alone: frozenset[str] = frozenset()
+    """Paths of images that no second image has, in another archive: what belongs to them may be packed apart."""
 
     @property
     def endings(self) -> tuple[str, ...]:
@@ -62,30 +67,46 @@ class Beside:
         """Whether a path is that of a box file or mask."""
         return any(place.holds(path) for place in self._places())
 
-    def add(self, path: str, data: bytes) -> bool:
-        """Keep a file; False where one of this path is kept already."""
-        if path in self.files:
+    def add(self, archive: str, path: str, data: bytes) -> bool:
+        """Keep a file; False where one of this path is kept already, of the same archive."""
+        if (archive, path) in self.files:
             return False
-        self.files[path] = data
+        self.files[archive, path] = data
         return True
 
-    def boxes_of(self, image: str) -> bytes | None:
+    def boxes_of(self, archive: str, image: str) -> bytes | None:
         """Content of an image's box file, None where there is none."""
-        return self._take(self.boxes, image)
+        return self._take(self.boxes, archive, image)
 
-    def mask_of(self, image: str) -> bytes | None:
+    def mask_of(self, archive: str, image: str) -> bytes | None:
         """Content of an image's mask, None where there is none."""
-        return self._take(self.masks, image)
+        return self._take(self.masks, archive, image)
 
     def unused(self) -> list[str]:
         """Paths of files that belong to no image."""
-        return [path for path in self.files if path not in self.used]
+        return [path for archive, path in self.files if (archive, path) not in self.used]
 
     def _places(self) -> list[Place]:
         return [place for place in (self.boxes, self.masks) if place is not None]
 
-    def _take(self, place: Place | None, image: str) -> bytes | None:
-        if place is None or (path := place.of(image)) not in self.files:
+    def _take(self, place: Place | None, archive: str, image: str) -> bytes | None:
+        where = None if place is None else self._where(archive, place.of(image), image)
+        if where is None:
             return None
-        self.used.add(path)
-        return self.files[path]
+        self.used.add(where)
+        return self.files[where]
+
+    def _where(self, archive: str, path: str, image: str) -> tuple[str, str] | None:
+        """In the image's own archive; in another one where neither the image nor the file has a namesake."""
+        if (archive, path) in self.files:
+            return archive, path
+        others = self._archives.get(path, [])
+        return (others[0], path) if image in self.alone and len(others) == 1 else None
+
+    @cached_property
+    def _archives(self) -> dict[str, list[str]]:
+        """Path -> archives that have a file of it. Asked for when all files are there."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for archive, path in self.files:
+            found[path].append(archive)
+        return found

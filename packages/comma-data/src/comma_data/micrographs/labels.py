@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import PurePosixPath
 
-from comma_data.cells import word
+from comma_data.cells import values, word
 from comma_data.errors import DataError
 from comma_data.micrographs.frame import ImageError
 from comma_data.micrographs.naming import Known
@@ -18,7 +18,7 @@ _OWN = (*FILE_COLUMNS, "label", "formula", "frame", "index", "entry", "nm_per_pi
 
 
 def read_labels(data: bytes, name: str) -> dict[str, Known]:
-    """Image -> its row. Columns without a meaning of their own are targets: numbers, or else classes.
+    """Image -> its row. Columns without a meaning of their own are targets: numbers, or else classes (`cells.values`).
 
     Columns with a meaning: `file` or `id`, `label`, `formula`, `frame`, `index`, `entry`, `nm_per_pixel`. An empty cell
     says nothing, and neither do `nan`, `NA` and their like (`cells.NOTHING`). White space around names of columns and
@@ -38,13 +38,18 @@ def read_labels(data: bytes, name: str) -> dict[str, Known]:
     column = next((c for c in FILE_COLUMNS if rows and c in rows[0]), None)
     if column is None:
         raise DataError(f"{name}: no rows, or none of the columns {' and '.join(FILE_COLUMNS)}")
-    known: dict[str, Known] = {}
+    found: dict[str, dict[str, str]] = {}
     for number, row in enumerate(rows, start=2):
         image = row[column] or ""
-        if not image or image in known or "" in row or None in row.values():
+        if not image or image in found or "" in row or None in row.values():
             raise DataError(f"{name}, line {number}: an empty or repeated {column}, or cells unlike the header")
-        known[image] = _known(row, f"{name}, line {number}")
-    return known
+        found[image] = row
+    places = [f"{name}, line {number}" for number in range(2, len(rows) + 2)]
+    targets = {c: values(c, [row[c] for row in rows], places) for c in rows[0] if c not in _OWN}
+    return {
+        image: _known(row, place, {c: column[i] for c, column in targets.items()})
+        for i, ((image, row), place) in enumerate(zip(found.items(), places, strict=True))
+    }
 
 
 def _rows(text: str, name: str) -> list[dict[str, str]]:
@@ -98,12 +103,11 @@ def _spellings(path: str) -> Iterator[str]:
     yield from (path, str(pure.with_suffix("")), pure.name, pure.stem)
 
 
-def _known(row: Mapping[str, str], where: str) -> Known:
+def _known(row: Mapping[str, str], where: str, targets: Mapping[str, float | str | None]) -> Known:
     index = _number(row.get("index", ""))
     scale = _number(row.get("nm_per_pixel", ""))
     if isinstance(index, str) or isinstance(scale, str) or (scale is not None and scale <= 0):
         raise DataError(f"{where}: index and nm_per_pixel have to be numbers, the latter above 0")
-    targets = {name: _number(value) for name, value in row.items() if name not in _OWN}
     return Known(
         label=word(row.get("label", "")),
         formula=word(row.get("formula", "")),

@@ -107,7 +107,7 @@ def _patterns(name: str, text: str, wavelength: float | None) -> Iterator[Found]
             else:
                 yield part, block.pattern, block.formula
     else:
-        columns = read_columns(text)
+        columns = read_columns(text, wavelength=wavelength)
         stated = columns.wavelength if columns.wavelength is not None else wavelength
         yield "", checked(columns.two_theta, columns.intensity, stated), None
 

@@ -1,12 +1,14 @@
 """Micrographs: a folder or archive of images, with labels in names or a table, boxes and masks beside them."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from comma_data.archive import ARCHIVES, members
+from comma_data.archive import ARCHIVES, is_archive, located, members
 from comma_data.errors import DataError
+from comma_data.folder_files import files_below
 from comma_data.micrographs.beside import Beside, Place
 from comma_data.micrographs.decode import Decoded, Task, decode
 from comma_data.micrographs.formats import ENDINGS
@@ -52,7 +54,8 @@ def read(  # noqa: PLR0913 - one keyword for each option of a build
 
     A file that holds several images gives a record for each, up to 16. A row of the table, a mask or a box file that
     belongs to no image becomes a refusal (`no-image`). An image whose boxes or mask cannot be used is refused, as it
-    would otherwise pass for one in which nothing is marked.
+    would otherwise pass for one in which nothing is marked. They are those of its own folder or archive; of another
+    archive only where neither the image nor they have a namesake.
 
     `path` is a folder (searched with all below it), an archive or a file; `engine` decodes; every other argument is the
     option of the same name of `comma_data.config.Micrographs`.
@@ -114,7 +117,7 @@ def _rows(path: Path, table: str | None) -> Rows:
     for member in members(path, (PurePosixPath(table).suffix.lower(),), SOURCE, largest=LARGEST):
         if not isinstance(member, Refusal) and member[0] == table:
             return Rows(rows=read_labels(member[1], f"{path}/{table}"))
-    there = [str(file.relative_to(path)) for file in sorted(path.rglob("*.csv"))] if path.is_dir() else []
+    there = [str(f.relative_to(path)) for f in files_below(path) if f.suffix == ".csv"] if path.is_dir() else []
     meant = did_you_mean(table, there, cutoff=0.0)
     raise DataError(f"{path}: no table {table} in it{meant}; micrographs.table is a path inside the folder or archive")
 
@@ -123,24 +126,36 @@ def _collect(path: Path, beside: Beside) -> Iterator[Refusal]:
     """Read boxes and masks, which may be stored before or behind their images; refuse what comes twice."""
     if not beside.endings:
         return
-    for member in members(path, beside.endings, SOURCE, largest=LARGEST):
+    beside.alone = _alone(path, beside)
+    for archive, member in located(path, beside.endings, SOURCE, largest=LARGEST):
         if isinstance(member, Refusal):
             if beside.holds(member.key):
                 yield member
-        elif beside.holds(member[0]) and not beside.add(*member):
+        elif beside.holds(member[0]) and not beside.add(archive, *member):
             message = f"{member[0]}: comes twice in {path.name}; the first was taken"
             yield Refusal(source=SOURCE, key=member[0], code="duplicate-annotation", message=message)
 
 
+def _alone(path: Path, beside: Beside) -> frozenset[str]:
+    """Paths of images that come once, in a folder with archives; elsewhere nothing lies in another archive."""
+    if not path.is_dir() or not any(is_archive(file.name) for file in files_below(path)):
+        return frozenset()
+    items = (item for item in members(path, ENDINGS, SOURCE, largest=LARGEST) if not isinstance(item, Refusal))
+    times = Counter(name for name, _ in items if not beside.holds(name))
+    return frozenset(name for name, number in times.items() if number == 1)
+
+
 def _tasks(path: Path, beside: Beside) -> Iterator[Task | Refusal]:
-    for member in members(path, ENDINGS, SOURCE, largest=LARGEST):
+    for archive, member in located(path, ENDINGS, SOURCE, largest=LARGEST):
         name = member.key if isinstance(member, Refusal) else member[0]
         if beside.holds(name):
             continue
         if isinstance(member, Refusal):
             yield member
         else:
-            yield Task(name=name, data=member[1], boxes=beside.boxes_of(name), mask=beside.mask_of(name))
+            yield Task(
+                name=name, data=member[1], boxes=beside.boxes_of(archive, name), mask=beside.mask_of(archive, name)
+            )
 
 
 def _died(task: Task | Refusal) -> Decoded | Refusal:

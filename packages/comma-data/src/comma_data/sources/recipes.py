@@ -10,11 +10,12 @@ from typing import Any
 
 from comma_data.conditions import ConditionError, celsius, clean, hours, names
 from comma_data.errors import DataError
+from comma_data.folder_files import files_below
 from comma_data.formulas import classify, reduced
 from comma_data.names import names_target
 from comma_data.own_files import is_own
 from comma_data.pool import Engine, Serial, TooSlowError, time_limit
-from comma_data.protocol import Operation, Protocol
+from comma_data.protocol import Operation, Protocol, steps
 from comma_data.sample import Record, Refusal
 
 SOURCE = "recipes"
@@ -97,7 +98,7 @@ def _died(item: Item) -> Refusal:
 
 
 def _files(path: Path) -> list[Path]:
-    found = [path] if path.is_file() else sorted(file for file in path.rglob("*") if reads(file) and not is_own(file))
+    found = [path] if path.is_file() else [file for file in files_below(path) if reads(file) and not is_own(file)]
     if not found:
         raise DataError(f"{path}: no .json or .json.xz file of recipes here")
     return found
@@ -127,8 +128,8 @@ def _record(key: str, recipe: Mapping[str, Any], method: str) -> Record | Refusa
     if not isinstance(formula, str):
         code, message = formula
         return Refusal(source=SOURCE, key=key, code=code, message=message)
-    told = {target.get(name) or "" for name in ("material_string", "material_name", "material_formula")}
-    operations = tuple(_operation(o, told - {""}) for o in recipe["operations"])
+    spellings = {target.get(name) or "" for name in ("material_string", "material_name", "material_formula")}
+    operations = tuple(_operation(o, spellings - {""}) for o in recipe["operations"])
     protocol = Protocol(
         target=formula,
         precursors=tuple(dict.fromkeys(clean(p["material_formula"]) for p in recipe["precursors"])),
@@ -136,7 +137,9 @@ def _record(key: str, recipe: Mapping[str, Any], method: str) -> Record | Refusa
         amounts=_amounts(recipe.get("reaction") or {}),
         method=clean(recipe.get("synthesis_type") or method),
     )
+    doi = clean(str(recipe["doi"] or ""))  # of null: recipes without a DOI must not share one
     excerpt = str(recipe.get("paragraph_string") or "")
+    told = excerpt if excerpt or doi else _rendered(protocol)
     return Record(
         source=SOURCE,
         key=key,
@@ -146,10 +149,15 @@ def _record(key: str, recipe: Mapping[str, Any], method: str) -> Record | Refusa
         provenance={
             "origin": "text-mined",
             "recipe": key,
-            "doi": clean(str(recipe["doi"] or "")),  # of null: recipes without a DOI must not share one
-            "paragraph": hashlib.sha256(excerpt.encode()).hexdigest()[:16] if excerpt else "",
+            "doi": doi,
+            "paragraph": hashlib.sha256(told.encode()).hexdigest()[:16] if told else "",
         },
     )
+
+
+def _rendered(protocol: Protocol) -> str:
+    """What is told of a recipe that has neither DOI nor excerpt: its origin, without which no audit could see it."""
+    return "\n".join(steps(protocol, "precursors") or steps(protocol, "amounts"))
 
 
 def _target_formula(target: Mapping[str, Any]) -> str | tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from comma_data.archive import ARCHIVES, members
+from comma_data.archive import ARCHIVES, located
 from comma_data.charges import TOLERANCE, charge_balance, stated_charge
 from comma_data.errors import StructureError
 from comma_data.pool import Engine, Serial, TooSlowError, time_limit
@@ -33,7 +33,7 @@ class _Found:
 
     item: Item
     file: str = ""
-    """Relative to the source's path; empty where it is not known."""
+    """Relative to the source's path, or to the archive; empty where it is not known."""
     entry: str = ""
     """Its name within a file of several."""
 
@@ -45,6 +45,10 @@ class _Found:
         alone = "" if self.entry else path.name
         folder = path.parent.name if path.name.lower() in PREFIXES else ""
         return [name for name in (self.item.key, inside, folder or alone) if name]
+
+    def in_archive(self, archive: str) -> str:
+        """Relative to the source's path, through the archive."""
+        return f"{archive}/{self.file}" if archive else self.file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +78,9 @@ def read(  # noqa: PLR0913 - the options of the source, by name
     a refusal of the source `properties`.
 
     Args:
-        path: Folder (searched with all below it), archive or file; every `properties.csv` of the folder, or the first
-            of the archive, is read first. It is about the files of its own folder and those below.
+        path: Folder (searched with all below it), archive or file; every `properties.csv` of the folder, and the
+            first of each archive, is read first. It is about the files of its own folder and those below, in archives
+            too, or of its archive.
         targets: Column of `properties.csv` -> name of the target; None takes every column.
         origin: `computed`, `measured`, ...: where these structures come from, for their provenance.
         disorder: What is done with partly occupied sites.
@@ -89,11 +94,11 @@ def read(  # noqa: PLR0913 - the options of the source, by name
         DataError: The path does not exist, an archive is damaged, or `properties.csv` cannot be read.
     """
     rows = Rows.below(path, targets, but)
-    files = members(path, ENDINGS, SOURCE, prefixes=PREFIXES, largest=LARGEST_COLLECTION, but=but)
+    files = located(path, ENDINGS, SOURCE, prefixes=PREFIXES, largest=LARGEST_COLLECTION, but=but)
     parse = partial(_parse, options=_Options(disorder=disorder, charges=charges))
-    for found in engine.map(parse, files, on_death=_died):
+    for archive, found in engine.map(parse, files, on_death=_died):
         for one in found:
-            yield _with_properties(one.item, rows.of(one.item.key, one.file, one.names), origin)
+            yield _with_properties(one.item, rows.of(one.item.key, one.in_archive(archive), one.names), origin)
     if matched is not None:
         matched[PROPERTIES] += rows.matched()
     yield from rows.refusals()
@@ -107,7 +112,7 @@ def look(path: Path, *, targets: Mapping[str, str] | None = None, but: Collectio
         DataError: One cannot be read.
     """
     if path.is_dir():
-        Rows.below(path, targets, but)
+        Rows.below(path, targets, but, inside=False)
 
 
 def reads(file: Path, **_: object) -> bool:
@@ -116,7 +121,12 @@ def reads(file: Path, **_: object) -> bool:
     return file.name == FILE or wanted.matches(file.name)
 
 
-def _parse(member: Member | Refusal, *, options: _Options) -> list[_Found]:
+def _parse(place: tuple[str, Member | Refusal], *, options: _Options) -> tuple[str, list[_Found]]:
+    """The archive, and what is in one file."""
+    return place[0], _parsed(place[1], options)
+
+
+def _parsed(member: Member | Refusal, options: _Options) -> list[_Found]:
     """Each structure of one file, or the file where it has none."""
     if isinstance(member, Refusal):
         return [_Found(item=member)]
@@ -183,11 +193,12 @@ def _refusal(key: str, code: str, message: str) -> Refusal:
     return Refusal(source=SOURCE, key=key, code=code, message=printable(message))
 
 
-def _died(member: Member | Refusal) -> list[_Found]:
+def _died(place: tuple[str, Member | Refusal]) -> tuple[str, list[_Found]]:
+    archive, member = place
     if isinstance(member, Refusal):
-        return [_Found(item=member)]
+        return archive, [_Found(item=member)]
     message = f"{member[0]}: the process that parsed it died; report the file to comma-data"
-    return [_Found(item=_refusal(_stem(member[0]), "parser-died", message), file=member[0])]
+    return archive, [_Found(item=_refusal(_stem(member[0]), "parser-died", message), file=member[0])]
 
 
 def _with_properties(item: Item, row: Properties | None, origin: str) -> Item:

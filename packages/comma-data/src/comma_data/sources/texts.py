@@ -9,6 +9,7 @@ from pathlib import Path
 
 from comma_data.archive import ARCHIVES, members
 from comma_data.errors import DataError
+from comma_data.folder_files import files_below
 from comma_data.formulas import classify, reduced
 from comma_data.pool import Engine, Serial, TooSlowError, time_limit
 from comma_data.sample import Record, Refusal
@@ -66,7 +67,7 @@ def look(path: Path, **_: object) -> None:
     Raises:
         DataError: A table has no column `id` or `text`, or one twice.
     """
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+    for file in files_below(path) if path.is_dir() else [path]:
         if file.is_file() and file.suffix.lower() == ".csv" and reads(file):
             with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
                 _columns(str(file), next(_cells(csv.reader(lines, strict=True)), []))
