@@ -30,7 +30,7 @@ def run(*, full: bool, folder: Path) -> Outcome:
         (_file("protocols.csv", "name,words\na,b\n"), ["data", "build", "only-texts.toml"], "name"),
         (_pairs, ["data", "build", "with-pairs.toml"], "pairs"),
         (_nothing, ["data", "build", "structure"], "did you mean 'structures'"),
-        (_nothing, ["data", "build", "structures", "--set", "structures.pth=x"], "did you mean 'path'"),
+        (_nothing, ["data", "build", "structures", "--set", "structures.pth=x"], "did you mean 'structures.path'"),
         (_no_pair, ["align", "run", "demo", "--data", "set"], "structure"),
         (_nothing, ["data", "check", "nowhere"], "nowhere"),
     ]
