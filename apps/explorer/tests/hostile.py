@@ -56,8 +56,9 @@ def payloads(count=100):
 
 
 def samples(texts):
-    """A crystal for each text, with it wherever a data set holds words of others."""
+    """A crystal for each text, of a formula of its own, with it wherever a data set holds words of others."""
     for number, text in enumerate(texts):
+        formula = f"Na{number + 1}Cl" if number else "NaCl"
         structure = {
             "numbers": np.array([11, 17]),
             "positions": np.array([[0.0, 0, 0], [2.8, 2.8, 2.8 + number / 1000]]),
@@ -67,7 +68,7 @@ def samples(texts):
         yield Sample(
             id=f"s-{number:03d}",
             fields={"structure": (structure,), "text": ((f"{text}.", f"Heat at {number} °C."),)},
-            groups={"formula": "NaCl", "fold": str(fold("NaCl"))},
+            groups={"formula": formula, "fold": str(fold(formula))},
             targets={"gap": number / 10},
             provenance={
                 "structure": (

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from comma_explorer.atlas.page import dataset, embedded, page, structure
 from comma_explorer.search import build as building
 from comma_explorer.search.errors import SearchError
 from comma_explorer.search.index import Index
+from comma_explorer.search.manifest import Model
 from hostile import hostile_data, payloads, samples
 
 
@@ -89,6 +91,48 @@ def test_a_material_of_many_protocols_is_near_those_of_others(tmp_path):
         told = [found.texts[near.text][1] for near in point.near["text"]]
         assert len(told) == NEAR
         assert point.id != "s-000" or set(told).isdisjoint(own)
+
+
+def test_protocols_of_the_same_formula_are_those_of_no_other_material(tmp_path):
+    """Entries of one formula that share no protocol: polymorphs, or two sources."""
+    made = list(samples(payloads(12)))
+    made[4] = replace(made[4], groups=made[3].groups)
+    made[5] = replace(made[5], groups={**made[5].groups, "formula": "?s-005"})  # nobody knows that of these
+    made[6] = replace(made[6], groups={**made[6].groups, "formula": "?s-006"})
+    made[3].fields["text"] = (*made[3].fields["text"], ("Heat at 1003 °C.", "x"))
+    write(made, tmp_path / "data", Description(name="few", build={}, inputs={}, counts={}, joined={}))
+    models.save(AlignedModel.create("structure", "text", dim=16), tmp_path / "model")
+    building.build(str(tmp_path / "data"), tmp_path / "index", model=str(tmp_path / "model"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("comma_explorer.atlas.collect.NEAR", 20)
+        found = collect(tmp_path / "index")
+    near = {point.id: {one.id for one in point.near["text"]} for point in found.points}
+    every = {point.id for point in found.points}
+    assert near["s-003"] == near["s-004"] == every - {"s-003", "s-004"}
+    assert near["s-005"] == every - {"s-005"}
+    assert {one.id for one in found.points[3].near["structure"]} >= {"s-004"}
+    assert [point.protocols for point in found.points[2:5]] == [1, 2, 1]
+    assert "Protocol: the first of ${point.protocols}" in page(found)
+
+
+def test_a_page_for_others_does_not_say_where_the_model_lies(atlas, place):
+    assert str(place) not in page(atlas)
+    told = Model(name="/home/me/runs/demo/model", sha256="", dim=1, modalities=())
+    names = ("/home/me/runs/demo/model", "/home/me/mine", "comma-small", "me/model")
+    assert [told.model_copy(update={"name": name}).title for name in names] == [
+        "demo",
+        "mine",
+        "comma-small",
+        "me/model",
+    ]
+
+
+@pytest.mark.parametrize("count", [2, 5, 40])
+def test_equal_vectors_lie_at_one_place(count):
+    assert flat(np.full((count, 8), 0.125, dtype=np.float32), 0).tolist() == [[0.0, 0.0]] * count
+    nearly = np.full((count, 8), 0.125, dtype=np.float32)
+    nearly[0, 0] = np.nextafter(np.float32(0.125), np.float32(1))
+    assert np.isfinite(flat(nearly, 0)).all()
 
 
 def test_few_are_drawn_by_a_hash_and_the_same_each_time(place):

@@ -101,9 +101,11 @@ def test_what_values_are_can_be_said(files):
     [
         (["BaTiO3"], "give two values"),
         (["BaTiO3", "MgO", "CaO"], "give two values"),
-        (["nothing.cif", "BaTiO3"], "no file, no formula"),
-        (["my salt.cif", "Mix NaCl."], "no file, no formula"),
-        (["nothing.cif", "BaTiO3", "--as", "structure", "--as", "composition"], "no such file"),
+        (["nothing.cif", "BaTiO3"], "there is no file nothing.cif. Remedy: say what the values are with --as"),
+        (["my salt.cif", "Mix NaCl."], "there is no file my salt.cif"),
+        (["POSCAR", "BaTiO3"], "there is no file POSCAR"),
+        (["BaTiO3", "scans/a.xrdml"], "there is no file scans/a.xrdml"),
+        (["nothing.cif", "BaTiO3", "--as", "structure", "--as", "composition"], "there is no file nothing.cif"),
         (["BaTiO3", "MgO", "--as", "composition"], "--as for both"),
         (["BaTiO3", "MgO", "--as", "strukture", "--as", "composition"], "Did you mean 'structure'"),
         (["BaTiO3", "MgO", "--method", "magic"], "one of occlusion"),
@@ -153,6 +155,25 @@ def test_a_damaged_file_is_no_fault_of_usage(tmp_path):
     (tmp_path / "bad.cif").write_text("no crystal", encoding="utf-8")
     with pytest.raises(InputError, match="cannot be read as a structure"):
         pair_of([str(tmp_path / "bad.cif"), "BaTiO3"], (), sample_id=None, data=None, pair=None)
+
+
+def test_files_are_read_as_a_search_reads_them(tmp_path):
+    """Formats that only the readers of data sets know, and what was assumed is told."""
+    (tmp_path / "water.xyz").write_text("3\nwater\nO 0 0 0\nH 0.76 0.59 0\nH -0.76 0.59 0\n", encoding="utf-8")
+    assert named(str(tmp_path / "water.xyz"), None).value["numbers"].tolist() == [8, 1, 1]
+    mixed = CIF.replace("_atom_site_fract_z\n", "_atom_site_fract_z\n_atom_site_occupancy\n")
+    mixed = mixed.replace("Mg1 Mg 0 0 0\n", "Mg1 Mg 0 0 0 0.75\nFe1 Fe 0 0 0 0.25\n").replace(
+        "0.5 0.5 0.5", "0.5 0.5 0.5 1"
+    )
+    (tmp_path / "mixed.cif").write_text(mixed, encoding="utf-8")
+    given = named(str(tmp_path / "mixed.cif"), None)
+    assert sorted(set(given.value["numbers"].tolist())) == [8, 12]
+    assert "majority" in given.notes[0]
+    assert given.notes[0] in run(tmp_path / "mixed.cif", "MgO").stdout
+    (tmp_path / "unknown.abc").write_text("?", encoding="utf-8")
+    told = str(run(tmp_path / "unknown.abc", "MgO").exception)
+    assert "does not tell what it is. Remedy: say what the values are with --as" in told
+    assert "--modality" not in told
 
 
 def test_help_imports_nothing_heavy():

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import cycle
 
@@ -72,6 +73,24 @@ class Skeleton(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, tuple(name for name, _ in attrs)))
         self.links += [value for name, value in attrs if name in {"href", "src", "xlink:href"}]
+
+
+def test_of_a_large_crystal_what_contributes_most_is_drawn_and_told():
+    """Also where that is the last species of the list."""
+    numbers = np.repeat([14, 15], [500, 12])
+    axis = np.arange(8)
+    places = 4.0 * np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(-1, 3)
+    value = {"numbers": numbers, "positions": places + 1.0, "cell": 32.0 * np.eye(3), "periodic": np.ones(3, bool)}
+    symbols = ["Si"] * 500 + ["P"] * 12
+    made = explained("structure", value, symbols, groups=symbols)
+    values = np.where(numbers == 15, -0.5, 0.01)
+    made = replace(made, attribution=replace(made.attribution, values=values))
+    html = fragment(Explanation(model="m", method="removal", similarity=0.5, sides=(made, made)))
+    assert "400 of 512 atoms drawn" in html
+    assert "Structure of 512 atoms (P, Si), coloured by contribution; 400 of them are drawn" in html
+    assert html.count("P, atom 512: \u22120.500") == 2
+    assert 'class="bond"' not in html
+    assert "atoms drawn" not in fragment(explanation())
 
 
 @pytest.mark.parametrize("modality", names())

@@ -146,6 +146,9 @@ def test_conditions_hold(place):
         (["missing.cif"], "no file missing.cif"),
         (["no such.cif"], "no file no such.cif"),
         (["./somewhere"], "no file ./somewhere"),
+        (["somewhere/else"], "no file somewhere/else"),
+        *(([name], f"no file {name}; if these are words, say so with --as text") for name in ("POSCAR", "CONTCAR_2")),
+        *(([f"a.{ending}"], f"no file a.{ending}") for ending in "xyz json sdf db xrdml dm3 mrc XYZ".split()),
         ([""], "empty query"),
         (["NaCl", "--as", "image"], "the model knows"),
         (["NaCl", "--as", "structure"], "is one"),
@@ -225,6 +228,8 @@ def test_formulas_words_and_files_are_told_apart(place):
     assert read("LiFePO4").modality == "composition"
     assert read("Mix H2/Ar and NaCl, heat it.").modality == "text"
     assert read("perovskite").modality == "text"
+    assert read("BaTiO3/SrTiO3").modality == read("H2/Ar").modality == "text"
+    assert read("POSCAR", "text").modality == read("Poscars are files.").modality == "text"
     assert read(str(place / "salt.cif")).modality == "structure"
     assert read(str(place / "route.txt")).modality == "text"
     assert read(str(place / "route.txt"), "text").value.startswith("Mix")

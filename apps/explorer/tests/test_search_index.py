@@ -14,6 +14,7 @@ from comma_encoders import folder
 from comma_encoders.model import AlignedModel
 from comma_explorer.search import build as building
 from comma_explorer.search import finish, gallery, quantised, window
+from comma_explorer.search.ask import Finder
 from comma_explorer.search.errors import DamagedIndexError, RefusedValuesError, SearchError
 from comma_explorer.search.exact import brute_force
 from comma_explorer.search.filters import Filter, matching, parse_ranges
@@ -178,6 +179,15 @@ def test_what_stands_there_is_left_alone_or_refused(place, tmp_path):
 
 
 @pytest.mark.usefixtures("small")
+def test_what_another_index_differs_in_is_told(place, monkeypatch):
+    with pytest.raises(SearchError, match=r"differs in the model \(sha256 \w{12}, now \w{12}\); remove it"):
+        build(place, place / "index", model=str(place / "other"))
+    monkeypatch.setattr("comma_explorer.__version__", "9.9.9")
+    with pytest.raises(SearchError, match=r"differs in the version of comma-explorer \(\S+, now 9\.9\.9\); remove it"):
+        build(place, place / "index")
+
+
+@pytest.mark.usefixtures("small")
 def test_what_a_user_puts_beside_the_windows_is_kept(place, tmp_path, monkeypatch):
     def put(*_):
         for name in ("thesis.tex", "locksmiths.tex", "window-000000.npz.bak"):
@@ -282,6 +292,29 @@ def test_no_condition_loses_a_hit(place, where, n, seed, few):
     rows, _ = brute_force(index.galleries["text"].vectors, query, n, allowed)
     assert hits.rows[0].tolist() == rows.tolist()
     assert all({p.id for p in hit.places} <= good and hit.places for hit in index.shown(hits))
+
+
+def test_a_source_that_one_modality_lacks_leaves_that_one_empty(index):
+    found = {
+        name: index.shown(index.find(np.ones(16), name, 3, Filter(source="handbook"))) for name in index.modalities
+    }
+    assert found["composition"] == ()
+    assert {place.origin["origin"] for hit in found["text"] for place in hit.places} == {"handbook"}
+
+
+def test_a_target_has_one_range():
+    assert parse_ranges(["g=1:2", "h=:3"]) == {"g": (1.0, 2.0), "h": (-np.inf, 3.0)}
+    with pytest.raises(SearchError, match="g has two ranges, of which 'g=3:4' is the second"):
+        parse_ranges(["g=1:2", "g=3:4"])
+
+
+@pytest.mark.usefixtures("small")
+def test_a_run_stands_for_the_model_in_it(place, tmp_path):
+    (tmp_path / "demo").mkdir()
+    shutil.copytree(place / "model", tmp_path / "demo" / "model")
+    manifest = build(place, tmp_path / "index", model=str(tmp_path / "demo"))
+    assert manifest.model.title == "demo"
+    assert Finder.open(tmp_path / "index", model=str(tmp_path / "demo")).index.manifest == manifest
 
 
 def test_unknown_targets_and_sources_are_named(index):

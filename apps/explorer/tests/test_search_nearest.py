@@ -1,5 +1,6 @@
 """Exact search gives what comparing with every vector gives, whatever the vectors; approximate search what it says."""
 
+import shutil
 from dataclasses import replace
 
 import faiss
@@ -9,8 +10,8 @@ from comma_encoders.retrieval import similarity
 from comma_explorer.search import approximate, quantised
 from comma_explorer.search.errors import DamagedIndexError
 from comma_explorer.search.exact import brute_force
-from comma_explorer.search.gallery import Gallery
-from comma_explorer.search.manifest import Approximate
+from comma_explorer.search.gallery import opened
+from comma_explorer.search.manifest import Approximate, Modality
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import tensor
@@ -150,12 +151,33 @@ def test_scores_of_lists_are_exact(lists):
     assert (np.diff(scores) <= 0).all()
 
 
+def on_disk(vectors, made, folder):
+    """A gallery of files."""
+    np.save(folder / "x.npy", vectors)
+    approximate.save(made, folder / "x.faiss")
+    near = Approximate(lists=made.number, probes=made.probes, candidates=made.candidates, recall=made.recall)
+    told = Modality(values=len(vectors), found=len(vectors), refused=0, approximate=near)
+    return opened(folder, "x", told, np.arange(len(vectors)), 0)
+
+
+def test_an_index_that_is_built_again_does_not_reach_what_is_open(lists, tmp_path):
+    """Its lists name rows of its own vectors, which are others."""
+    vectors, queries, made = lists
+    (tmp_path / "index").mkdir()
+    gallery = on_disk(vectors, made, tmp_path / "index")
+    before = [gallery.nearest(query, 10, None, exact=False)[0].tolist() for query in queries[:20]]
+    shutil.rmtree(tmp_path / "index")
+    (tmp_path / "index").mkdir()
+    again = vectors[np.random.default_rng(1).permutation(len(vectors))]
+    on_disk(again, approximate.make(again, {"others": queries}), tmp_path / "index")
+    assert [gallery.nearest(query, 10, None, exact=False)[0].tolist() for query in queries[:20]] == before
+    shutil.rmtree(tmp_path / "index")
+    assert gallery.nearest(queries[0], 10, None, exact=False)[0].tolist() == before[0]
+
+
 def test_a_gallery_asks_its_lists_unless_it_has_to_be_exact(lists, tmp_path):
     vectors, queries, made = lists
-    approximate.save(made, tmp_path / "x.faiss")
-    near = Approximate(lists=made.number, probes=4, candidates=made.candidates, recall=made.recall)
-    rows = np.arange(len(vectors))
-    gallery = Gallery(vectors=vectors, rows=rows, start=0, lists=tmp_path / "x.faiss", near=near)
+    gallery = on_disk(vectors, replace(made, probes=4), tmp_path)
     allowed = np.random.default_rng(0).random(len(vectors)) < 0.5
     differ = 0
     for query in queries[:50]:
@@ -173,7 +195,7 @@ def test_a_gallery_asks_its_lists_unless_it_has_to_be_exact(lists, tmp_path):
 def test_lists_of_another_kind_are_refused(tmp_path):
     faiss.write_index(faiss.IndexFlatIP(4), str(tmp_path / "x.faiss"))
     with pytest.raises(DamagedIndexError, match="lists of another kind; build the index again"):
-        approximate.opened(str(tmp_path / "x.faiss"), 0)
+        approximate.opened(tmp_path / "x.faiss")
 
 
 @pytest.mark.parametrize(("vectors", "lists"), [(1, 4), (50_000, 1024), (1_000_000, 4096)])

@@ -7,7 +7,7 @@ import re
 import shutil
 import threading
 from contextlib import closing
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 
 import pytest
 import uvicorn
@@ -18,8 +18,9 @@ from comma_explorer.search.errors import SearchError
 from comma_explorer.serve.asked import LONGEST, Asked
 from comma_explorer.serve.desk import Desk
 from comma_explorer.serve.guard import Guard, answer
+from comma_explorer.serve.received import plain, safe
 from comma_explorer.serve.run import HOST, listening, run, server_of
-from comma_explorer.serve.sent import Sent, plain, safe, words
+from comma_explorer.serve.sent import Sent, words
 from comma_explorer.serve.site import LARGEST, app_of
 from hostile import MARK, hostile_data, payloads
 from hypothesis import given
@@ -162,11 +163,12 @@ def test_a_picture_is_an_svg_of_the_value(ask):
         ("/?like=structure:99999", 400, "holds no structure 99999"),
         ("/?like=sound:1", 400, "holds no sound"),
         ("/?q=" + "x" * 9000, 400, "as a file"),
-        ("/why/structure/0", 404, "ask with one alone"),
-        ("/why/structure/0?q=NaCl&like=text:1", 404, "ask with one alone"),
+        ("/why/structure/0", 400, "ask with one alone"),
+        ("/why/structure/0?q=NaCl&like=text:1", 400, "ask with one alone"),
         ("/why/structure/99999?q=NaCl", 404, "holds no structure 99999"),
         ("/picture/structure/99999", 404, "holds no structure"),
         ("/picture/text/1", 404, "has no picture"),
+        ("/picture/image/1", 404, "holds no image"),
         ("/entry/nobody", 404, "no entry"),
         ("/nowhere", 404, "no such page"),
         ("/static/site.py", 404, "no such page"),
@@ -214,6 +216,33 @@ def test_what_is_asked_with_is_shown_and_can_be_left_out_beside_a_problem(ask):
     status, _, page = ask(f"{state}&file={told['key']}")
     assert status == 200
     assert '<a href="/?q=NaCl&amp;like=structure%3A1" aria-label="without my salt.cif">' in page
+
+
+@pytest.mark.parametrize(
+    ("mistake", "told"),
+    [
+        ("without=pb", "no element"),
+        ("n=0", "from 1 to"),
+        ("low=x&target=gap", "no number"),
+        ("high=2", "choose the number"),
+        ("for=sound", "no modality"),
+        ("file=../x", "nothing that this server gave out"),
+    ],
+)
+def test_a_mistake_leaves_the_form_as_it_was_typed(ask, mistake, told):
+    _, sent = send(ask, "my salt.cif", CIF.encode())
+    status, _, page = ask(
+        f"/?q=NaCl&as=composition&elements=Na&source=computed&file={sent['key']}&like=text%3A1&{mistake}"
+    )
+    assert status == 400
+    assert told in page.replace("&#39;", "'")
+    assert "NaCl</textarea>" in page
+    fields = dict(re.findall(r'<input (?:type="hidden" )?name="(\w+)"[^>]*? value="([^"]*)"', page))
+    typed = {name: value for name, value in parse_qsl(mistake) if name in ("without", "n", "low", "high")}
+    assert fields.items() >= {"elements": "Na", "source": "computed", "file": sent["key"], **typed}.items()
+    assert fields["like"] == "text:1"
+    assert '<option value="composition" selected>' in page
+    assert "<details open>" in page
 
 
 @pytest.mark.parametrize("name", ["a.xyz.exe", "a.png"])

@@ -17,7 +17,8 @@ def atlas(
     ),
     out: Annotated[Path, typer.Option(help="The page.")] = Path("atlas.html"),
     data: Annotated[
-        Path | None, typer.Option(help="Its data set, where it is not where the index was built from.")
+        str | None,
+        typer.Option(help="Folder or https address of its data set, where that is not where the index was built from."),
     ] = None,
     colour: Annotated[
         str, typer.Option(help="What colours the points at first: elements, sites, or a number of the data set.")

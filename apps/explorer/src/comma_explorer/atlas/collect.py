@@ -53,7 +53,9 @@ class Point:
     formula: str
     doi: str
     text: int
-    """Number of its protocol in `Atlas.texts`; -1 where none is known."""
+    """Number of its first protocol in `Atlas.texts`; -1 where none is known."""
+    protocols: int
+    """How many are known of its entry."""
     structure: RawStructure
     near: Mapping[str, tuple[Near, ...]]
 
@@ -73,7 +75,7 @@ class Atlas:
 
 
 def collect(
-    folder: Path, *, data: Path | None = None, colour: str = "elements", most: int = 3000, seed: int = 0
+    folder: Path, *, data: str | Path | None = None, colour: str = "elements", most: int = 3000, seed: int = 0
 ) -> Atlas:
     """Choose structures of an index, place them, and find what is near.
 
@@ -93,8 +95,6 @@ def collect(
     if colour not in known:
         raise SearchError(f"nothing is called {colour!r}{did_you_mean(colour, known)}; there are {', '.join(known)}")
     shards = index.data(data)
-    if shards is None:
-        raise SearchError("the data set of this index is not on this machine: give it with --data FOLDER")
     places = _Places(index)
     chosen = places.chosen(most)
     if len(chosen) < 2:
@@ -103,7 +103,7 @@ def collect(
     points = _points(places, chosen, vectors, shards)
     return Atlas(
         name=index.manifest.data.name,
-        model=index.manifest.model.name,
+        model=index.manifest.model.title,
         colour=colour,
         points=points,
         places=flat(vectors, seed),
@@ -115,9 +115,10 @@ def collect(
 def flat(vectors: Float[np.ndarray, "points dim"], seed: int) -> Float[np.ndarray, "points 2"]:
     """Places in the plane: t-SNE (van der Maaten and Hinton 2008) from the first principal components."""
     parts = min(COMPONENTS, *vectors.shape)
-    with threadpool_limits(
-        limits=1
-    ):  # the same places with any number of cores, and no threads that wait for each other
+    if not np.ptp(vectors, axis=0).any():  # all at one place, by whose spread t-SNE would divide
+        return np.zeros((len(vectors), 2))
+    # the same places with any number of cores, and no threads that wait for each other
+    with threadpool_limits(limits=1):
         reduced = PCA(n_components=parts, svd_solver="full").fit_transform(vectors)
         if len(vectors) < 4:
             return np.column_stack([reduced, np.zeros((len(vectors), 2))])[:, :2]
@@ -140,12 +141,14 @@ class _Places:
         self.entries: dict[tuple[str, int], set[int]] = {}
         self.rows: dict[tuple[str, int], list[int]] = {}
         self.text_of: dict[int, int] = {}
+        self.texts_of: dict[str, set[int]] = {}
         for number, (modality, row, entry) in enumerate(zip(*list(columns.values())[:3], strict=True)):
             self.first.setdefault((modality, int(row)), number)
             self.entries.setdefault((modality, int(row)), set()).add(int(entry))
             self.rows.setdefault((modality, int(entry)), []).append(int(row))
             if modality == "text":
                 self.text_of.setdefault(int(entry), number)
+                self.texts_of.setdefault(self.formulas[int(entry)], set()).add(int(row))
         self.entry, self.row, self.place = (columns[name] for name in ("entry", "row", "place"))
 
     def chosen(self, most: int) -> Rows:
@@ -159,8 +162,13 @@ class _Places:
         return int(self.entry[self.first[modality, row]])
 
     def beside(self, structure: int, modality: str) -> list[int]:
-        """Rows of a modality that share an entry with a structure: polymorphs may share a protocol."""
-        return [row for entry in self.entries["structure", structure] for row in self.rows.get((modality, entry), ())]
+        """Rows of a modality that are of the structure's own material: of its entries, and protocols of its formula."""
+        entries = self.entries["structure", structure]
+        own = {row for entry in entries for row in self.rows.get((modality, entry), ())}
+        if modality == "text":
+            formulas = {self.formulas[entry] for entry in entries} - {""}
+            own.update(row for formula in formulas for row in self.texts_of.get(formula, ()))
+        return sorted(own)
 
     def id_of(self, modality: str, row: int) -> str:
         return str(self.ids[self.entry_of(modality, row)])
@@ -185,6 +193,7 @@ def _points(places: _Places, chosen: Rows, vectors: np.ndarray, shards: ShardSet
                 formula=places.formulas[entry] or places.ids[entry],
                 doi=(places.dois[text] or "") if text is not None else "",
                 text=-1 if text is None else int(places.row[text]),
+                protocols=len(places.rows.get(("text", entry), ())),
                 structure=sample.fields["structure"][int(places.place[found])],
                 near={modality: several[number] for modality, several in near.items()},
             )
@@ -195,7 +204,7 @@ def _points(places: _Places, chosen: Rows, vectors: np.ndarray, shards: ShardSet
 def _near(
     places: _Places, chosen: Rows, vectors: np.ndarray, modality: str, number_of: Mapping[int, int]
 ) -> list[tuple[Near, ...]]:
-    """For each point the nearest values of a modality that stand in other entries."""
+    """For each point the nearest values of a modality that are of other materials; see `_Places.beside`."""
     gallery = np.asarray(places.index.galleries[modality].vectors)
     made = []
     for start in range(0, len(chosen), ROWS):

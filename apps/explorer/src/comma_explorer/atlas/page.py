@@ -93,6 +93,7 @@ def beside(atlas: Atlas) -> dict[str, Any]:
                 "formula": visible(point.formula),
                 "doi": visible(point.doi),
                 "text": number[point.text],
+                "protocols": point.protocols,
                 "near": {
                     modality: [[n.cosine, visible(n.formula), visible(n.id), number[n.text], n.point] for n in several]
                     for modality, several in point.near.items()

@@ -12,6 +12,8 @@ app = typer.Typer(no_args_is_help=True, help="What of two values makes them simi
 
 SHOWN = 8
 """Contributions of each side that are printed."""
+PATIENCE = 10.0
+"""Seconds from which on it is said how long an explanation takes."""
 
 
 @app.command()
@@ -38,12 +40,15 @@ def explain(
     Both sides are explained, each with the other held fixed, and checked by removal and against random weights.
     """
     from comma_explorer.explain import explanation as of
+    from comma_explorer.explain.cost import seconds
     from comma_explorer.explain.given import pair_of
 
     if out:
         check_file(out)
     loaded, name = _loaded(model)
     a, b = pair_of(values or (), kinds or (), sample_id=sample_id, data=data, pair=pair)
+    if (told := seconds(loaded, a, b, method=method)) > PATIENCE:
+        print(f"this takes about {told:,.0f} s", file=sys.stderr, flush=True)
     found = of.explain(loaded, a, b, method=method, name=name, seed=seed)
     if out:
         from comma_explorer.explain.page.render import page
@@ -62,8 +67,9 @@ def _loaded(model: str) -> tuple[Any, str]:
     """The model, and what it is called."""
     from comma_encoders.hub import from_pretrained
 
-    inside = Path(model) / "model"
-    loaded = from_pretrained(inside if (inside / "config.json").is_file() else model)
+    from comma_explorer.search.models import of_run
+
+    loaded = from_pretrained(of_run(model))
     return loaded, str(loaded.about.get("name") or loaded.about.get("run") or model)
 
 
@@ -72,7 +78,7 @@ def _tell(found: Any) -> None:
     print(f"similarity {found.similarity:.3f} ({found.model}, {found.method})")
     for side in found.sides:
         values = side.attribution.values
-        print(f"\n{side.given.modality}, {side.given.name}")
+        print(f"\n{side.given.modality}, {side.given.name}", *side.notes, sep="\n  ")
         for place in sorted(range(len(values)), key=lambda i: -abs(values[i]))[:SHOWN]:
             group = f"  {side.grouped} {side.groups[place]}" if side.grouped not in ("", "species") else ""
             number = f" {place + 1}" if side.given.modality == "structure" else ""

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from comma_explorer.explain.attribution import Attribution, attribute, check_method
 from comma_explorer.explain.checks import Deletion, deletion, rank_correlation
 from comma_explorer.explain.side import of_model, side
+from comma_explorer.search.unread import unread
 
 SEEDS = 3
 """Models with random weights that the attribution is compared with."""
@@ -29,6 +30,8 @@ class Given:
     """Raw."""
     name: str
     """Where it comes from, for people."""
+    notes: tuple[str, ...] = ()
+    """What was assumed when it was read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,8 @@ class Explained:
     """None where the value has one part."""
     untrained: tuple[float | None, ...]
     """Rank correlation with the attributions of models with random weights, one each; None where it says nothing."""
+    notes: tuple[str, ...] = ()
+    """What was assumed when it was read, and what the model does not read of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +102,7 @@ def _side(  # noqa: PLR0913, PLR0917  the parts of one step
 ) -> Explained:
     asked = side(model, this.modality, this.value, vector(model, other))
     found = attribute(asked, method)
+    note = unread(this.value, model.configs["text"]) if this.modality == "text" else ""
     by_chance = (of_model(asked, m, vector(m, other)) for m in others)
     return Explained(
         given=this,
@@ -107,6 +113,7 @@ def _side(  # noqa: PLR0913, PLR0917  the parts of one step
         attribution=found,
         deletion=deletion(asked, found.values, seed=seed),
         untrained=tuple(rank_correlation(found.values, attribute(s, method).values) for s in by_chance),
+        notes=tuple(dict.fromkeys((*this.notes, note) if note else this.notes)),
     )
 
 
@@ -135,6 +142,7 @@ def _side_json(found: Explained) -> dict[str, Any]:
         "gap": found.attribution.gap,
         "deletion": None if found.deletion is None else _deletion_json(found.deletion),
         "untrained_rank_correlation": list(found.untrained),
+        "notes": list(found.notes),
     }
 
 

@@ -10,51 +10,39 @@ from comma_data.sample import MODALITIES
 from comma_data.shards import ShardSet
 from comma_encoders.errors import InputError, UsageError
 from comma_encoders.files import is_file
-from comma_encoders.guess import modality_of
 from comma_encoders.modality import get
-from comma_encoders.values import read_text
 
 from comma_explorer.explain.explanation import Given
-from comma_explorer.search.question import called_as_a_file
+from comma_explorer.search.errors import SearchError, UntoldError
+from comma_explorer.search.question import read
 
 SAID = 60
 """Characters of a text given as words that its name repeats."""
 
 
 def named(value: str, modality: str | None) -> Given:
-    """A value from a path, a formula, or words.
+    """A value from a path, a formula, or words, read as `comma search` reads it.
 
     Args:
         value: the path of a file; or a formula; or a protocol in words.
-        modality: what it is; None tells it by the ending of a file, by white space (words) or its form (a formula).
+        modality: what it is; None tells it by the ending of a file, and takes other words for a formula where they can
+            be read as one, else for a protocol.
 
     Raises:
         UsageError: it cannot be told what it is, or there is no such file.
         InputError: a file that cannot be read.
     """
-    kind = get(modality or _told(value)).name
-    shown = value if len(value) <= SAID else f"{value[: SAID - 1]}…"
-    content: Any = value
-    if kind == "text":
-        content = read_text(value) if is_file(Path(value)) else value
-    elif kind != "composition" and not is_file(Path(value)):
-        raise UsageError(f"{value!r}: there is no such file; a {kind} is given by the path of one")
-    return Given(modality=kind, value=get(kind).coerce(content), name=shown)
-
-
-def _told(value: str) -> str:
-    if is_file(Path(value)):
-        return modality_of(value)
-    if any(c.isspace() for c in value.strip()) and not called_as_a_file(value):
-        return "text"
+    kind = get(modality).name if modality else None
     try:
-        get("composition").coerce(value)
-    except InputError:
-        raise UsageError(
-            f"{value!r} is no file, no formula and no protocol of several words. Remedy: check the path, or say what "
-            "the values are with --as, once for each, e.g. --as structure --as text"
-        ) from None
-    return "composition"
+        asked = read(value, kind)
+    except UntoldError as error:
+        remedy = "Remedy: say what the values are with --as, once for each, e.g. --as structure --as text"
+        raise UsageError(f"{error.problem}. {remedy}") from error
+    except SearchError as error:
+        raise (InputError if is_file(Path(value)) else UsageError)(str(error)) from error
+    shown = value if len(value) <= SAID else f"{value[: SAID - 1]}…"
+    raw = get(asked.modality).coerce(asked.value)
+    return Given(modality=asked.modality, value=raw, name=shown, notes=asked.notes)
 
 
 def from_data(place: Path, sample_id: str, pair: str) -> tuple[Given, Given]:

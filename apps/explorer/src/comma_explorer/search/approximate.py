@@ -7,7 +7,6 @@ each, which are compared in registers (`IndexIVFPQFastScan`; André, Kermarrec a
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -168,19 +167,14 @@ def _share(vectors: Vectors, lists: Lists, queries: Queries, truth: tuple[np.nda
     return float((np.maximum(found - itself, 0) / max(last + 1 - itself, 1)).mean())
 
 
-@lru_cache(maxsize=8)
-def opened(path: str, changed: int) -> Any:  # noqa: ARG001 - tells an index from one that was built in its place later
-    """Inverted lists from a file, memory-mapped, and kept for the next query.
-
-    Args:
-        path: The file.
-        changed: When it was written.
+def opened(path: Path) -> Any:
+    """Inverted lists from a file, memory-mapped.
 
     Raises:
         DamagedIndexError: It cannot be read.
     """
     try:
-        index = faiss.read_index(path, faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
     except RuntimeError as error:
         raise DamagedIndexError(f"{path} cannot be read by faiss; build the index again") from error
     if not isinstance(index, faiss.IndexPreTransform):

@@ -6,7 +6,7 @@ answer.hits["structure"][0].places[0].formula
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,9 @@ from comma_explorer.search.errors import SearchError
 from comma_explorer.search.filters import Filter
 from comma_explorer.search.hits import Hit
 from comma_explorer.search.index import MOST, NOTHING, Index
+from comma_explorer.search.models import of_run
 from comma_explorer.search.question import Question
+from comma_explorer.search.unread import unread
 
 if TYPE_CHECKING:
     from comma_encoders.model import AlignedModel
@@ -48,7 +50,7 @@ class Finder:
 
         Args:
             folder: Of the index.
-            model: Name or folder of the model; None takes the one that the index names.
+            model: Name or folder of the model, or of a run; None takes the one that the index names.
             device: Where the model computes.
 
         Raises:
@@ -59,9 +61,18 @@ class Finder:
         from comma_encoders.model import AlignedModel  # noqa: PLC0415 - torch takes seconds
 
         index = Index.open(folder)
-        name = model or index.manifest.model.name
+        name = of_run(model or index.manifest.model.name)
         index.check_model(name)
         return cls(index=index, model=AlignedModel.from_pretrained(name, device=device))
+
+    def noted(self, question: Question) -> Question:
+        """The same question with a note of what the model does not read of it, where that is so."""
+        if question.modality != "text" or "text" not in self.model.configs:  # what it lacks, `vector` refuses
+            return question
+        from comma_encoders.modality import get  # noqa: PLC0415 - torch takes seconds
+
+        note = unread(get("text").coerce(question.value), self.model.configs["text"])
+        return replace(question, notes=(*question.notes, note)) if note and note not in question.notes else question
 
     def vector(self, questions: Sequence[Question]) -> Float[np.ndarray, " dim"]:
         """Unit vector of the mean direction of some questions, whatever their modalities.
@@ -108,7 +119,7 @@ class Finder:
         }
         if counting:
             hits = {modality: counted.reordered(questions, found, counting)[:n] for modality, found in hits.items()}
-        return Answer(questions=tuple(questions), vector=vector, hits=hits)
+        return Answer(questions=tuple(map(self.noted, questions)), vector=vector, hits=hits)
 
 
 def direction(vectors: Sequence[Float[np.ndarray, " dim"]]) -> Float[np.ndarray, " dim"]:

@@ -15,7 +15,7 @@ import comma_explorer
 from comma_explorer.search import finish, window
 from comma_explorer.search.errors import RefusedValuesError, SearchError
 from comma_explorer.search.manifest import FORMAT, MANIFEST, Data, Manifest, Model
-from comma_explorer.search.models import folder_of, identity
+from comma_explorer.search.models import folder_of, identity, of_run
 
 WORK = "work"
 """Folder of the windows inside of an index that is being built."""
@@ -57,7 +57,7 @@ def build(  # noqa: PLR0913 - the options of the command, by name
     Args:
         data: Folder or address of a data set.
         out: Folder of the index, new or begun by the same build.
-        model: Name of a model, a folder, or owner/name on the hub.
+        model: A run, a folder, the name of a model of the package, or owner/name on the hub.
         device: Where the model computes.
         max_refused: Share of a modality's distinct values that may be impossible to embed.
         progress: Is told how far it is.
@@ -69,6 +69,7 @@ def build(  # noqa: PLR0913 - the options of the command, by name
     from comma_encoders.model import AlignedModel  # noqa: PLC0415 - torch
 
     check_folder(out)
+    model = of_run(model)
     shards = ShardSet(data)
     loaded = AlignedModel.from_pretrained(model, device=device)
     plan = _plan(shards, model, loaded)
@@ -118,14 +119,27 @@ def _existing(out: Path, plan: Plan) -> Manifest | None:
         raise SearchError(
             f"{out} holds no index that can be read ({error}); remove it or give another --out"
         ) from error
-    ours = (plan.model.sha256, plan.data.data_hash, plan.versions)
-    if (manifest.model.sha256, manifest.data.data_hash, dict(manifest.versions)) != ours:
+    if other := _differs(manifest, plan):
         raise SearchError(
-            f"{out} holds another index (of {manifest.data.name} by {manifest.model.name}); remove it or give another "
-            "--out"
+            f"{out} holds another index (of {manifest.data.name} by {manifest.model.name}), which differs in "
+            f"{' and '.join(other)}; remove it or give another --out"
         )
     _remove(out / WORK)
     return manifest
+
+
+def _differs(there: Manifest, plan: Plan) -> list[str]:
+    """In what an index is another than the one that would be built."""
+    told = []
+    if there.model.sha256 != plan.model.sha256:
+        told.append(f"the model (sha256 {there.model.sha256[:12]}, now {plan.model.sha256[:12]})")
+    if there.data.data_hash != plan.data.data_hash:
+        told.append(f"the data set ({there.data.data_hash[:12]}, now {plan.data.data_hash[:12]})")
+    for name in sorted({*there.versions, *plan.versions}):
+        before, now = there.versions.get(name, "none"), plan.versions.get(name, "none")
+        if before != now:
+            told.append(f"the version of {name} ({before}, now {now})")
+    return told
 
 
 def _remove(work: Path) -> None:

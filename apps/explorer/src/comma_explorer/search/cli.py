@@ -29,7 +29,7 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")]
 @app.command()
 def build(
     data: Annotated[str, typer.Argument(metavar="DATA", help="Folder or https address of a data set.")],
-    model: Annotated[str, typer.Option(help="Folder, model of the package, or owner/name on the hub.")] = "comma-small",
+    model: Annotated[str, typer.Option(help="Run, model folder, model of the package, or owner/name.")] = "comma-small",
     out: Annotated[Path, typer.Option(help="Folder of the index.")] = INDEX,
     device: Device = "cpu",
     max_refused: Annotated[
@@ -114,7 +114,8 @@ def find(
 
     finder = Finder.open(index, model=model, device=device)
     known = tuple(finder.model.configs)
-    questions = [read(text, kind, known=known) for text, kind in zip(query, _kinds(as_, len(query)), strict=True)]
+    pairs = zip(query, _kinds(as_, len(query)), strict=True)
+    questions = [finder.noted(read(text, kind, known=known)) for text, kind in pairs]
     for question in questions:
         print(f"query: {question.said} ({question.modality})", *question.notes, sep="\n  ", file=sys.stderr)
     start = time.perf_counter()

@@ -16,6 +16,14 @@ class UntoldError(SearchError):
         self.problem = problem
 
 
+class AbsentError(SearchError):
+    """What is asked for by its name or number is not there."""
+
+
+class NoDataError(AbsentError):
+    """The data set of an index is not where it was, or was changed: nothing of it can be drawn."""
+
+
 class DamagedIndexError(SearchError):
     """A file of an index that is missing, cut short or changed."""
 

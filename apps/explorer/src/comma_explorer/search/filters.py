@@ -60,12 +60,14 @@ def parse_ranges(ranges: Collection[str]) -> dict[str, Range]:
     """`band_gap_pbe=1:2` -> the range of each target; an end that is left out is open.
 
     Raises:
-        SearchError: It is written otherwise.
+        SearchError: It is written otherwise, or a target has two.
     """
     parsed: dict[str, Range] = {}
     for text in ranges:
         name, equals, ends = text.partition("=")
         low, colon, high = ends.partition(":")
+        if name in parsed:
+            raise SearchError(f"{name} has two ranges, of which {text!r} is the second; give one")
         try:
             if not (name and equals and colon):
                 raise ValueError  # noqa: TRY301 - one message for all that cannot be read
@@ -86,7 +88,7 @@ def matching(where: Filter, entries: pa.Table, found: pa.Table) -> Bool[np.ndarr
         found: The places, with their `entry`, `origin` and `source`.
 
     Raises:
-        SearchError: A target, or a source, that no entry has; the message lists those that there are.
+        SearchError: A target that no entry has; the message lists those that there are.
     """
     good = _entries(where, entries)[found["entry"].to_numpy()]
     return good if where.source is None else good & _of_source(where.source, found)
@@ -119,17 +121,39 @@ def _by_elements(where: Filter, entries: pa.Table) -> np.ndarray:
     return good & (count(where.only) == sizes) if where.only else good
 
 
-def _of_source(source: str, found: pa.Table) -> np.ndarray:
-    """Places whose origin or source is this."""
-    meant = source.casefold()
-    known = {name: [v for v in found[name].unique().to_pylist() if v] for name in ("origin", "source")}
-    same = {
-        "origin": [value for value in known["origin"] if value.casefold() == meant],
-        "source": [value for value in known["source"] if meant in value.casefold()],
-    }
-    if not any(same.values()):
+def check_source(source: str, found: pa.Table) -> None:
+    """Refuse a source that nothing in the index has: it is mistyped.
+
+    Args:
+        source: Origin, or words of a source.
+        found: All places, of every modality: one that has nothing of this source is not mistyped, but answers with no
+            hit.
+
+    Raises:
+        SearchError: The message lists those that there are.
+    """
+    known = _sources(found)
+    if not any(_same(source, known).values()):
         there = sorted({*known["origin"], *known["source"]})
         listed = ", ".join(there[:12]) + (", ..." if len(there) > 12 else "")
         raise SearchError(f"no value of the source {source!r}; there are {listed}{did_you_mean(source, there)}")
+
+
+def _of_source(source: str, found: pa.Table) -> np.ndarray:
+    """Places whose origin or source is this."""
+    same = _same(source, _sources(found))
     masks = [pc.is_in(found[name], value_set=pa.array(values, pa.string())).to_numpy() for name, values in same.items()]
     return np.logical_or(*masks)
+
+
+def _sources(found: pa.Table) -> dict[str, list[str]]:
+    return {name: [v for v in found[name].unique().to_pylist() if v] for name in ("origin", "source")}
+
+
+def _same(source: str, known: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Those origins and sources that are meant."""
+    meant = source.casefold()
+    return {
+        "origin": [value for value in known["origin"] if value.casefold() == meant],
+        "source": [value for value in known["source"] if meant in value.casefold()],
+    }

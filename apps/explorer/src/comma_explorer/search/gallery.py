@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -24,10 +25,9 @@ class Gallery:
     """Row of the vector for each place where a value stands, rising."""
     start: int
     """Where these places begin in the table of places."""
-    lists: Path
-    """File of the inverted lists, read when it is first needed; not there where `near` is None."""
-    near: manifest.Approximate | None = None
-    """How the lists are searched."""
+    lists: Any = None
+    """`approximate.Lists`, open from the beginning, so that they stay those of these vectors when the index is built
+    again meanwhile; None where there are none."""
     codes: Codes | None = None
 
     def nearest(
@@ -37,22 +37,18 @@ class Gallery:
         k = min(k, len(self.vectors) if allowed is None else int(allowed.sum()))
         if k == 0:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
-        if self.near is not None and allowed is None and not exact:
-            found = self._probed(self.near, query, k)
+        if self.lists is not None and allowed is None and not exact:
+            found = self._probed(query, k)
             if len(found[0]) == k:
                 return found
         if self.codes is None or (allowed is not None and allowed.sum() <= FEW):
             return brute_force(self.vectors, query, k, allowed)
         return quantised.nearest(self.vectors, self.codes, query, k, allowed)
 
-    def _probed(self, near: manifest.Approximate, query: np.ndarray, k: int) -> Nearest:
+    def _probed(self, query: np.ndarray, k: int) -> Nearest:
         from comma_explorer.search import approximate  # noqa: PLC0415 - faiss, only where there are lists
 
-        index = approximate.opened(str(self.lists), self.lists.stat().st_mtime_ns)
-        lists = approximate.Lists(
-            index=index, number=near.lists, probes=near.probes, candidates=near.candidates, recall=near.recall
-        )
-        return approximate.nearest(self.vectors, lists, query, k)
+        return approximate.nearest(self.vectors, self.lists, query, k)
 
 
 def names(modality: str) -> dict[str, str]:
@@ -83,6 +79,17 @@ def opened(folder: Path, modality: str, told: manifest.Modality, rows: np.ndarra
         rows=rows,
         start=start,
         codes=codes,
-        lists=files["lists"],
-        near=told.approximate,
+        lists=None if told.approximate is None else _lists(files["lists"], told.approximate),
+    )
+
+
+def _lists(path: Path, near: manifest.Approximate) -> Any:
+    from comma_explorer.search import approximate  # noqa: PLC0415 - faiss, only where there are lists
+
+    return approximate.Lists(
+        index=approximate.opened(path),
+        number=near.lists,
+        probes=near.probes,
+        candidates=near.candidates,
+        recall=near.recall,
     )

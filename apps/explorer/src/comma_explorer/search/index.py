@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from comma_data.errors import DataError
+from comma_data.errors import DataError, MissingFileError
 from comma_data.nearest import did_you_mean
 from comma_data.sample import Sample
 from comma_data.shards import ShardSet
 from jaxtyping import Bool, Float
 
 from comma_explorer.search import gallery, reading
-from comma_explorer.search.errors import SearchError
-from comma_explorer.search.filters import Filter, matching
+from comma_explorer.search.errors import AbsentError, NoDataError, SearchError
+from comma_explorer.search.filters import Filter, check_source, matching
 from comma_explorer.search.gallery import Gallery
 from comma_explorer.search.hits import Hit, Hits, Place
 from comma_explorer.search.manifest import Manifest
@@ -121,6 +121,8 @@ class Index:
         self.check_has(modality)
         if not 1 <= n <= MOST:
             raise SearchError(f"{n} hits are asked for: 1 to {MOST}")
+        if where.source is not None:
+            check_source(where.source, self.found)
         queries = self._unit(np.asarray(query_vectors))
         searched = self.galleries[modality]
         places = self.found.slice(searched.start, len(searched.rows))
@@ -157,47 +159,51 @@ class Index:
             data: Folder or address of the data set; None takes the place where the index was built.
 
         Raises:
-            SearchError: It is another data set, or there is none.
+            NoDataError, SearchError: As `data`.
         """
         shards = self.data(data)
-        if shards is None:
-            raise SearchError(f"the data set of {self.folder} is not at {self.manifest.data.place}: say where it is")
         return shards[shards.position(place.id)]
 
-    def data(self, folder: str | Path | None = None) -> ShardSet | None:
+    def data(self, folder: str | Path | None = None) -> ShardSet:
         """The data set that the index was built of.
 
         Args:
             folder: Where it is, a folder or an address; None looks where the index was built from.
 
-        Returns:
-            None where nobody said where it is, and it is not where it was.
-
         Raises:
+            NoDataError: Nobody said where it is, and it is not as it was where it was; the message says why.
             SearchError: What was given holds another data set, or none.
         """
         told = self.manifest.data
         try:
             shards = ShardSet(folder or told.place)
         except DataError as error:
-            if folder is None:
-                return None
-            raise SearchError(f"{folder}: {error}") from error
+            if folder is not None:
+                raise SearchError(f"{folder}: {error}") from error
+            if isinstance(error.__cause__, MissingFileError):
+                raise NoDataError(
+                    f"the data set of this index is not on this machine: it was at {told.place}; say where it is with "
+                    "--data FOLDER"
+                ) from error
+            raise NoDataError(f"the data set of this index cannot be read: {error}") from error
         if shards.manifest.data_hash != told.data_hash:
-            if folder is None:
-                return None
-            raise SearchError(f"{folder} is another data set than the one that {self.folder} was built of")
+            if folder is not None:
+                raise SearchError(f"{folder} is another data set than the one that {self.folder} was built of")
+            raise NoDataError(
+                f"the data set at {told.place} was changed since the index was built of it: build the index again "
+                f"(comma search build {told.place} --out NEW), or say with --data FOLDER where the unchanged one is"
+            )
         return shards
 
     def check_has(self, modality: str) -> None:
         """Refuse a modality of which there is no value.
 
         Raises:
-            SearchError: The message lists those that there are.
+            AbsentError: The message lists those that there are.
         """
         if modality not in self.galleries:
             there = ", ".join(self.modalities)
-            raise SearchError(
+            raise AbsentError(
                 f"{self.folder} holds no {modality}; it holds {there}{did_you_mean(modality, self.modalities)}"
             )
 

@@ -27,6 +27,14 @@ class Model(_Part):
     dim: int
     modalities: tuple[str, ...]
 
+    @property
+    def title(self) -> str:
+        """What it is called on a page that others may see: a folder without what it lies in."""
+        path = Path(self.name)
+        if not path.is_absolute():
+            return self.name
+        return path.parent.name if path.name == "model" else path.name
+
 
 class Data(_Part):
     """The data set whose values were embedded."""

@@ -11,6 +11,12 @@ from comma_encoders.locate import local
 from comma_explorer.search.errors import SearchError
 
 
+def of_run(name: str) -> str:
+    """The model inside of a run's folder, where it is one; any other name as it is."""
+    inside = Path(name) / "model"
+    return str(inside) if (inside / "config.json").is_file() else name
+
+
 def folder_of(name: str) -> Path:
     """The folder of a model of the package, of a folder's own path, or of the Hugging Face hub, fetched if need be.
 

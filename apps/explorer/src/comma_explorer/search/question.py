@@ -11,6 +11,7 @@ from comma_data.micrographs.formats import ENDINGS as IMAGE_ENDINGS
 from comma_data.nearest import did_you_mean
 from comma_data.sample import Record, Refusal
 from comma_data.sources import diffraction, micrographs, structures
+from comma_data.structure_formats.formats import ENDINGS as STRUCTURE_ENDINGS
 from comma_data.structure_formats.formats import format_of
 from comma_data.text_files import TextError, cleaned, decoded
 from comma_encoders.errors import UsageError
@@ -19,6 +20,17 @@ from comma_encoders.modalities.xrd.coerce import CU_K_ALPHA
 
 from comma_explorer.search.errors import SearchError, UntoldError
 
+KNOWN = tuple(
+    sorted(
+        {
+            *(ending for endings in ENDINGS.values() for ending in endings),
+            *STRUCTURE_ENDINGS,
+            *IMAGE_ENDINGS,
+            *diffraction.ENDINGS,
+        }
+    )
+)
+"""Endings of the files that are read here."""
 LONGEST_NAME = 255
 """Characters of a file's name; longer words are no path."""
 SHOWN = 80
@@ -72,17 +84,24 @@ def _told(text: str) -> str:
         return _of_file(text)
     if _is_folder(text) and not classify(text).amounts:
         raise SearchError(f"{text} is a folder; give a file in it, or say with --as text that it is a word")
+    if classify(text).amounts:
+        return "composition"
     if called_as_a_file(text):
-        raise SearchError(f"there is no file {text}")
-    if text.startswith(("./", "../", "/", "~")) and " " not in text:
-        raise SearchError(f"there is no file {text}")
-    return "composition" if classify(text).amounts else "text"
+        raise UntoldError(f"there is no file {_short(text)}", "if these are words, say so with --as text")
+    return "text"
 
 
 def called_as_a_file(text: str) -> bool:
-    """Whether words end as the name of a file does, and are not several sentences."""
-    endings = tuple(ending for endings in ENDINGS.values() for ending in endings)
-    return text.lower().endswith(endings) and "\n" not in text and ". " not in text
+    """Whether words that are no formula can only be the name of a file.
+
+    They end as files do that are read here, and are not several sentences; or they are one word that begins as the
+    files of VASP do, or holds a slash that does not join two formulas.
+    """
+    word = text.strip()
+    if any(c.isspace() for c in word):
+        return word.lower().endswith(KNOWN) and "\n" not in word and ". " not in word
+    slashed = "/" in word and classify(word).kind != "composite"
+    return word.lower().endswith(KNOWN) or format_of(word) is not None or slashed
 
 
 def _is_file(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,7 +17,8 @@ LONGEST = 8000
 MOST = 50
 """Hits of each modality on a page."""
 NUMBER = 6
-FIELDS = ("q", "as", "file", "like", "for", "n", "elements", "only", "without", "target", "low", "high", "source")
+CONDITIONS = ("elements", "only", "without", "target", "low", "high", "source")
+FIELDS = ("q", "as", "file", "like", "for", "n", *CONDITIONS)
 _LIKE = re.compile(r"^([a-z]+):(\d{1,12})$")
 _FILE = re.compile(r"^[0-9a-f]{16}$")
 
@@ -36,6 +37,8 @@ class Asked:
     wanted: str = ""
     """Empty for all."""
     number: int = NUMBER
+    typed_number: str = field(default="", compare=False)
+    """As the form has it; it may be none."""
     elements: str = ""
     only: str = ""
     without: str = ""
@@ -46,6 +49,21 @@ class Asked:
     where: Filter = field(default_factory=Filter)
 
     @classmethod
+    def typed(cls, query: QueryParams) -> "Asked":
+        """What a form has to show again, whether it can be asked or not; `where` is left empty."""
+        text = _text(query)
+        conditions: dict[str, Any] = {name: text[name] for name in CONDITIONS}
+        return cls(
+            words=text["q"][:LONGEST],
+            modality=text["as"] if text["as"] in names() else "",
+            files=tuple(key for key in query.getlist("file") if _FILE.match(key)),
+            like=tuple(_row(one) for one in query.getlist("like") if _LIKE.match(one)),
+            wanted=text["for"] if text["for"] in names() else "",
+            typed_number=text["n"],
+            **conditions,
+        )
+
+    @classmethod
     def parse(cls, query: QueryParams) -> "Asked":
         """Read an address.
 
@@ -54,27 +72,26 @@ class Asked:
         """
         if unknown := sorted(set(query) - set(FIELDS)):
             raise SearchError(f"the address names {unknown[0]!r}, and only {', '.join(FIELDS)} are known")
-        text = {name: query.get(name, "").strip() for name in FIELDS}
+        text = _text(query)
         if len(text["q"]) > LONGEST:
             raise SearchError(f"{len(text['q']):,} characters of words; send more than {LONGEST:,} as a file")
         for name in ("as", "for"):
             if text[name] and text[name] not in names():
                 raise SearchError(f"no modality {text[name]!r}; there are {', '.join(names())}")
-        return cls(
-            words=text["q"],
-            modality=text["as"],
-            files=tuple(_matched(_FILE, key, "file") for key in query.getlist("file")),
-            like=tuple(_row(one) for one in query.getlist("like")),
-            wanted=text["for"],
-            number=_number(text["n"]),
-            **{name: text[name] for name in ("elements", "only", "without", "target", "low", "high", "source")},
-            where=_where(text),
-        )
+        for pattern, name in ((_FILE, "file"), (_LIKE, "like")):
+            for key in query.getlist(name):
+                _check(pattern, key, name)
+        return replace(cls.typed(query), number=_number(text["n"]), where=_where(text))
 
     @property
     def asks(self) -> bool:
         """Whether there is a question at all."""
         return bool(self.words or self.files or self.like)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether a condition was typed, however it is written."""
+        return any(getattr(self, name) for name in CONDITIONS)
 
     def address(self, path: str = "/", **changes: Any) -> str:
         """The address of this state with some of it changed; what is empty is left out."""
@@ -85,9 +102,7 @@ class Asked:
             "like": [f"{modality}:{row}" for modality, row in self.like],
             "for": self.wanted,
             "n": "" if self.number == NUMBER else str(self.number),
-            **{
-                name: getattr(self, name) for name in ("elements", "only", "without", "target", "low", "high", "source")
-            },
+            **{name: getattr(self, name) for name in CONDITIONS},
             **changes,
         }
         query = urlencode({name: value for name, value in told.items() if value}, doseq=True)
@@ -123,13 +138,15 @@ def _number(text: str) -> int:
     return int(text)
 
 
+def _text(query: QueryParams) -> dict[str, str]:
+    return {name: query.get(name, "").strip() for name in FIELDS}
+
+
 def _row(text: str) -> tuple[str, int]:
-    _matched(_LIKE, text, "like")
     modality, _, row = text.partition(":")
     return modality, int(row)
 
 
-def _matched(pattern: re.Pattern[str], text: str, name: str) -> str:
+def _check(pattern: re.Pattern[str], text: str, name: str) -> None:
     if not pattern.match(text):
         raise SearchError(f"{name}={text[:40]!r} is nothing that this server gave out")
-    return text

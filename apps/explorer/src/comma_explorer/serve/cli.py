@@ -16,7 +16,8 @@ def serve(
         "index"
     ),
     data: Annotated[
-        Path | None, typer.Option(help="Its data set, where it is not where the index was built from.")
+        str | None,
+        typer.Option(help="Folder or https address of its data set, where that is not where the index was built from."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Its model, where it is not where the index names it.")] = None,
     atlas: Annotated[Path | None, typer.Option(help="A page that `comma atlas` made, to be shown beside.")] = None,

@@ -13,14 +13,17 @@ from comma_data.shards import ShardSet
 from comma_encoders.modality import get
 from jaxtyping import Float
 
+from comma_explorer.explain.cost import seconds
 from comma_explorer.explain.explanation import Explanation, Given, explain
 from comma_explorer.search.ask import Finder, direction
-from comma_explorer.search.errors import SearchError
+from comma_explorer.search.errors import AbsentError, NoDataError, SearchError
 from comma_explorer.search.hits import Hit, Hits
 from comma_explorer.search.question import Question
 from comma_explorer.serve.asked import Asked
 from comma_explorer.serve.sent import Sent, words
 
+LONGEST = 30.0
+"""Seconds that an explanation may take; who waits longer does so at the command line."""
 ORDER = ("structure", "text", "image", "xrd", "composition")
 
 
@@ -38,14 +41,18 @@ class Desk:
 
     finder: Finder
     data: ShardSet | None
-    """None where the data set is not where the index was built: then nothing is drawn."""
+    """None where the data set is not as it was when the index was built: then nothing is drawn."""
+    lacking: str = ""
+    """Why it is not."""
     atlas: Path | None
     sent: Sent
     _lock: Lock = field(default_factory=Lock, repr=False)
+    _explaining: Lock = field(default_factory=Lock, repr=False)
+    """Of its own: explanations take seconds, and searches go on beside them."""
 
     @classmethod
     def open(
-        cls, index: Path, *, data: Path | None = None, model: str | None = None, atlas: Path | None = None
+        cls, index: Path, *, data: str | Path | None = None, model: str | None = None, atlas: Path | None = None
     ) -> "Desk":
         """Open an index, its model, and its data set if it is there.
 
@@ -55,11 +62,15 @@ class Desk:
         finder = Finder.open(index, model=model)
         if atlas is not None and not atlas.is_file():
             raise SearchError(f"there is no atlas {atlas}; make one with `comma atlas --index {index} --out {atlas}`")
-        shards = finder.index.data(data)
-        return cls(finder=finder, data=shards, atlas=atlas, sent=Sent(known=tuple(finder.model.configs)))
+        sent = Sent(known=tuple(finder.model.configs))
+        try:
+            return cls(finder=finder, data=finder.index.data(data), atlas=atlas, sent=sent)
+        except NoDataError as error:  # words can be searched all the same
+            return cls(finder=finder, data=None, lacking=str(error), atlas=atlas, sent=sent)
 
     def warm(self) -> None:
-        """Ask once, so that the first user does not wait for what is loaded late."""
+        """Ask once and start the reader of files, so that the first user does not wait for what is loaded late."""
+        self.sent.reader.warm()
         words = next((name for name in ("composition", "text") if name in self.finder.model.configs), None)
         if words is not None:
             self.answer(Asked(words="NaCl", modality=words))
@@ -92,7 +103,7 @@ class Desk:
         for one in typed:
             if one.modality not in known:
                 raise SearchError(f"the words are taken for {one.modality}, and the model knows {', '.join(known)}")
-        return (*typed, *(self.sent.get(key) for key in asked.files))
+        return tuple(self.finder.noted(one) for one in (*typed, *(self.sent.get(key) for key in asked.files)))
 
     def left(self, asked: Asked) -> Asked:
         """A page's state without files that are forgotten and values that the index does not hold."""
@@ -110,12 +121,12 @@ class Desk:
         """The vector of a value of the index.
 
         Raises:
-            SearchError: there is none.
+            AbsentError: there is none.
         """
         self.finder.index.check_has(modality)
         vectors = self.finder.index.galleries[modality].vectors
         if not 0 <= row < len(vectors):
-            raise SearchError(f"the index holds no {modality} {row}")
+            raise AbsentError(f"the index holds no {modality} {row}")
         return np.array(vectors[row])
 
     def hit(self, modality: str, row: int) -> Hit:
@@ -130,7 +141,7 @@ class Desk:
         """The raw value of a hit, from the data set.
 
         Raises:
-            SearchError: the data set is not at hand.
+            NoDataError, DataError: as `sample`.
         """
         place = self.hit(modality, row).places[0]
         return self.sample(place.id).fields[modality][place.number]
@@ -139,34 +150,40 @@ class Desk:
         """An entry of the data set.
 
         Raises:
-            SearchError: the data set is not at hand, or has no such entry.
+            NoDataError: the data set is not at hand.
+            AbsentError: it has no such entry.
+            DataError: it is damaged.
         """
         if self.data is None:
-            raise SearchError("the data set of this index is not on this machine: start the server with --data FOLDER")
+            raise NoDataError(self.lacking)
         try:
-            return self.data[self.data.position(identifier)]
-        except (DataError, KeyError) as error:
-            raise SearchError(f"the data set has no entry {identifier[:80]!r}") from error
+            place = self.data.position(identifier)
+        except DataError as error:
+            raise AbsentError(f"the data set has no entry {identifier[:80]!r}") from error
+        return self.data[place]
 
     def why(self, asked: Asked, modality: str, row: int) -> Explanation:
         """What makes a hit similar to the only question.
 
         Raises:
-            SearchError: there are several questions, or the value is not at hand.
+            SearchError: there are several questions, the value is not at hand, or it would take too long.
+            DataError: the value is damaged.
             UsageError, InputError: a value cannot be embedded.
         """
         questions = self.questions(asked)
         if len(questions) + len(asked.like) != 1:
             raise SearchError("one question can be explained at a time: ask with one alone")
-        asking = (
-            Given(modality=questions[0].modality, value=questions[0].value, name=questions[0].said)
-            if questions
-            else self._given(*asked.like[0])
-        )
+        asking = _given(questions[0]) if questions else self._given(*asked.like[0])
         asking = replace(asking, value=get(asking.modality).coerce(asking.value))
-        with self._lock:
-            name = self.finder.index.manifest.model.name
-            return explain(self.finder.model, asking, self._given(modality, row), name=name)
+        answered = self._given(modality, row)
+        with self._explaining:
+            if (told := seconds(self.finder.model, asking, answered)) > LONGEST:
+                raise SearchError(
+                    f"to explain this would take about {told:,.0f} s: each atom or word of both is left out in turn. "
+                    "Ask with a smaller value, or take `comma explain` at the command line, which takes its time"
+                )
+            name = self.finder.index.manifest.model.title
+            return explain(self.finder.model, asking, answered, name=name)
 
     def _given(self, modality: str, row: int) -> Given:
         """A value of the index; protocols are in it, for others the data set is read."""
@@ -180,6 +197,10 @@ class Desk:
         from comma_explorer.search.tables import targets_of  # noqa: PLC0415
 
         return targets_of(self.finder.index.entries)
+
+
+def _given(question: Question) -> Given:
+    return Given(modality=question.modality, value=question.value, name=question.said, notes=question.notes)
 
 
 def _place(modality: str) -> int:

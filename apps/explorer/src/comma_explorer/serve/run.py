@@ -1,9 +1,12 @@
 """The server: on the loopback alone, with a token of its own, until it is interrupted."""
 
+import os
 import secrets
+import signal
 import socket
 import webbrowser
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 
@@ -55,15 +58,35 @@ def run(
         address = f"http://{HOST}:{number}/?token="
         app = app_of(desk, token=token, port=number)
         if desk.data is None:
-            say("the data set of this index is not here: nothing is drawn (--data FOLDER)")
+            say(f"nothing is drawn: {desk.lacking}")
         say(f"open {address}{token}\nfor you alone, on this machine; end it with Ctrl-C")
         if browser:
             webbrowser.open(address + app.ticket())
-        server_of(app).run(sockets=[bound])
+        server_of(app, say=say).run(sockets=[bound])
 
 
-def server_of(app: Guard) -> uvicorn.Server:
-    """A server that says nothing of itself."""
+class _Server(uvicorn.Server):
+    """Says that it was heard: to finish what is being answered may take half a minute."""
+
+    def __init__(self, config: uvicorn.Config, say: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._say = say
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """On Ctrl-C; uvicorn takes its handler from here."""
+        if self.should_exit and sig == signal.SIGINT:
+            os._exit(128 + sig)  # a thread that computes cannot be stopped, and there is nothing to be saved
+        self._say("ending, after what is being answered; Ctrl-C again ends at once")
+        super().handle_exit(sig, frame)
+
+
+def server_of(app: Guard, *, say: Callable[[str], None] = lambda _: None) -> uvicorn.Server:
+    """A server that says nothing of itself.
+
+    Args:
+        app: what it serves.
+        say: is told that the server ends, when it is interrupted.
+    """
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -74,4 +97,4 @@ def server_of(app: Guard) -> uvicorn.Server:
         http="h11",  # httptools, where it is installed, takes no address above 64 KiB
         h11_max_incomplete_event_size=ADDRESS,
     )
-    return uvicorn.Server(config)
+    return _Server(config, say)

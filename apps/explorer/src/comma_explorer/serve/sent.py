@@ -1,30 +1,26 @@
-"""What a page sent: files as values in memory, under a key that the page's address holds.
-
-The bytes lie in a folder of their own for as long as they are read, under a name of the server's making: no name that a
-client gives, and no word that it asks, is ever a path.
-"""
+"""What a page sent: files as values in memory, under a key that the page's address holds; and words."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from tempfile import TemporaryDirectory
 from threading import Lock
+from typing import Any
 
 from comma_data.formulas import classify
-from comma_data.structure_formats.formats import PREFIXES, format_of
-from comma_encoders.guess import ENDINGS as ENDINGS_OF
 
 from comma_explorer.search import question
-from comma_explorer.search.errors import SearchError, UntoldError
+from comma_explorer.search.errors import SearchError
 from comma_explorer.search.question import Question
+from comma_explorer.serve.apart import Apart, GivenUpError
+from comma_explorer.serve.received import SHOWN, plain, received
 
 KEPT = 64
 """Files that are remembered, the latest."""
-SHOWN = 60
-ENDINGS = 12
-"""Characters of a name's ending at most."""
+ROOM = 512 * 2**20
+"""Bytes of all that is remembered: one large micrograph takes a fifth of it."""
+LONGEST = 20.0
+"""Seconds that a file may take to be read; the readers give most up after 5 to 10 of the processor's."""
 
 
 @dataclass(kw_only=True)
@@ -33,6 +29,8 @@ class Sent:
 
     known: tuple[str, ...]
     """Modalities that can be asked."""
+    reader: Apart = field(default_factory=lambda: Apart(function=received, longest=LONGEST))
+    """Reads files of strangers where they can do no harm."""
     _kept: OrderedDict[str, Question] = field(default_factory=OrderedDict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
@@ -56,7 +54,7 @@ class Sent:
         with self._lock:
             self._kept[key] = asked
             self._kept.move_to_end(key)
-            while len(self._kept) > KEPT:
+            while len(self._kept) > 1 and (len(self._kept) > KEPT or self._bytes() > ROOM):
                 self._kept.popitem(last=False)
         return key
 
@@ -77,33 +75,26 @@ class Sent:
             return {key: self._kept[key] for key in keys if key in self._kept}
 
     def _read(self, name: str, content: bytes) -> Question:
-        with TemporaryDirectory(prefix="comma-") as folder:
-            path = Path(folder) / safe(name)
-            path.write_bytes(content)
-            try:
-                found = question.read(str(path), known=self.known)
-            except SearchError as error:
-                told = f"{error.problem}; {self._endings()}" if isinstance(error, UntoldError) else str(error)
-                raise SearchError(told.replace(str(path), name).replace(path.name, name)) from error
-            if isinstance(found.value, str) and found.value == str(path):
-                found = replace(found, value=_loaded(path, found.modality, name))
-        return replace(found, said=name, notes=tuple(note.replace(path.name, name) for note in found.notes))
+        try:
+            found = self.reader.call(name, content, self.known)
+        except GivenUpError as error:
+            raise SearchError(f"{name} cannot be read: it {error}; give a smaller part of it") from error
+        if isinstance(found, str):
+            raise SearchError(found)
+        asked: Question = found
+        return asked
 
-    def _endings(self) -> str:
-        """What a page can do where the ending of a file does not tell what it is."""
-        endings = (f"{ENDINGS_OF[name][0]} for {name}" for name in self.known if name in ENDINGS_OF)
-        return f"if it can be asked with, give it the ending of what it is: {', '.join(endings)}"
+    def _bytes(self) -> int:
+        return sum(size(asked.value) for asked in self._kept.values())
 
 
-def _loaded(path: Path, modality: str, name: str) -> object:
-    """The value of a file that only an encoder reads, before the file is gone."""
-    from comma_encoders.errors import InputError  # noqa: PLC0415 - torch takes seconds
-    from comma_encoders.modality import get  # noqa: PLC0415
-
-    try:
-        return get(modality).coerce(str(path))
-    except InputError as error:
-        raise SearchError(str(error).replace(str(path), name)) from error
+def size(value: Any) -> int:
+    """About how many bytes a raw value takes: those of its arrays and texts."""
+    if isinstance(value, Mapping):
+        return sum(map(size, value.values()))
+    if isinstance(value, tuple | list):
+        return sum(map(size, value))
+    return int(getattr(value, "nbytes", 0)) or (len(value) if isinstance(value, str) else 0)
 
 
 def words(text: str, modality: str = "") -> Question:
@@ -116,19 +107,3 @@ def words(text: str, modality: str = "") -> Question:
     if name not in ("text", "composition"):
         raise SearchError(f"words cannot be a question by {name}: drop a file")
     return Question(modality=name, value=question.words(text, name), said=" ".join(text.split())[:SHOWN])
-
-
-def plain(name: str) -> str:
-    """The last part of a name, whichever system it comes from, without what cannot be seen."""
-    last = PureWindowsPath(PurePosixPath(name).name).name
-    return "".join(c for c in last if c.isprintable())[:SHOWN] or "file"
-
-
-def safe(name: str) -> str:
-    """A name of the server's making that ends as the given one does."""
-    beginning = next((one for one in PREFIXES if name.lower().startswith(one)), None)
-    if beginning is not None and format_of(name) == format_of(beginning):
-        return beginning.upper()  # such a name tells the format without an ending, as POSCAR_NaCl does
-    endings = "".join(PurePosixPath(name).suffixes[-2:])
-    kept = "".join(c for c in endings.lower() if c.isascii() and (c.isalnum() or c == "."))
-    return f"query{kept[-ENDINGS:]}" if kept.startswith(".") or not kept else f"query.{kept[-ENDINGS:]}"

@@ -1,8 +1,9 @@
 """The pages and their handlers."""
 
 import logging
+from asyncio import Semaphore
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 from starlette.routing import Route
 
 from comma_explorer.explain.page.render import SCRIPT, STYLE, fragment
-from comma_explorer.search.errors import SearchError
+from comma_explorer.search.errors import AbsentError, SearchError
+from comma_explorer.serve.apart import AT_ONCE
 from comma_explorer.serve.asked import LONGEST, MOST, Asked
 from comma_explorer.serve.desk import Desk, Found
 from comma_explorer.serve.guard import Guard, TooLargeError
@@ -50,13 +52,17 @@ class Site:
     """Handlers over a desk."""
 
     desk: Desk
+    _reading: Semaphore = field(default_factory=lambda: Semaphore(AT_ONCE), repr=False)
+    """Files that wait for their turn hold no thread that a search could have."""
+    _explaining: Semaphore = field(default_factory=lambda: Semaphore(1), repr=False)
+    """So for explanations."""
 
     async def home(self, request: Request) -> Response:
         """The form, and below it what was found."""
         try:
             asked = Asked.parse(request.query_params)
         except MISTAKES as error:
-            return self._home(Asked(words=request.query_params.get("q", "")[:LONGEST]), problem=str(error))
+            return self._home(self.desk.left(Asked.typed(request.query_params)), problem=str(error))
         if not asked.asks:
             return self._home(asked)
         try:
@@ -67,6 +73,8 @@ class Site:
 
     def _home(self, asked: Asked, *, found: Found | None = None, problem: str = "") -> Response:
         index = self.desk.finder.index
+        sent = self.desk.sent.remembered(asked.files)
+        told = {note for question in sent.values() for note in question.notes}
         liked = [(m, row, self.desk.hit(m, row).places[0]) for m, row in asked.like]
         page = (
             _environment()
@@ -75,7 +83,8 @@ class Site:
                 asked=asked,
                 found=found,
                 problem=problem,
-                sent=self.desk.sent.remembered(asked.files),
+                sent=sent,
+                notes=[n for question in (found.questions if found else ()) for n in question.notes if n not in told],
                 liked=liked,
                 headings=HEADINGS,
                 counts={name: told.values for name, told in index.manifest.modalities.items()},
@@ -97,7 +106,8 @@ class Site:
         name = unquote(request.headers.get("x-name", "file"))
         content = await request.body()
         try:
-            key = await run_in_threadpool(self.desk.sent.keep, name, content)
+            async with self._reading:
+                key = await run_in_threadpool(self.desk.sent.keep, name, content)
         except MISTAKES as error:
             return JSONResponse({"problem": str(error)}, status_code=400)
         return JSONResponse({"key": key})
@@ -106,11 +116,11 @@ class Site:
         """A value of the index as SVG."""
         modality, row = request.path_params["modality"], request.path_params["row"]
         if modality not in DRAWN:
-            return self._gone(f"{modality} has no picture")
+            return self._told(f"{modality} has no picture", 404)
         try:
             value = await run_in_threadpool(self.desk.value, modality, row)
         except MISTAKES as error:
-            return self._gone(str(error))
+            return self._refused(error)
         policy = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"}
         return Response(document(modality, value), media_type="image/svg+xml", headers=policy)
 
@@ -119,7 +129,7 @@ class Site:
         try:
             sample = await run_in_threadpool(self.desk.sample, request.path_params["identifier"])
         except MISTAKES as error:
-            return self._gone(str(error))
+            return self._refused(error)
         return HTMLResponse(show.page(sample))
 
     async def why(self, request: Request) -> Response:
@@ -127,34 +137,41 @@ class Site:
         try:
             asked = Asked.parse(request.query_params)
             modality, row = request.path_params["modality"], request.path_params["row"]
-            found = await run_in_threadpool(self.desk.why, asked, modality, row)
+            async with self._explaining:
+                found = await run_in_threadpool(self.desk.why, asked, modality, row)
         except MISTAKES as error:
-            return self._gone(str(error))
+            return self._refused(error)
         page = _environment().get_template("why.html").render(asked=asked, body=fragment(found))
         return HTMLResponse(page)
 
     async def atlas(self, _request: Request) -> Response:
         """The atlas, where the server was started with one."""
         if self.desk.atlas is None:
-            return self._gone("this server was started without an atlas: `comma serve --atlas FILE`")
+            return self._told("this server was started without an atlas: `comma serve --atlas FILE`", 404)
         return FileResponse(self.desk.atlas, media_type="text/html", headers={"content-security-policy": ATLAS})
 
     async def static(self, request: Request) -> Response:
         """A file of the package."""
         name = request.path_params["name"]
         if name not in STATIC:
-            return self._gone("there is no such page")
+            return self._told("there is no such page", 404)
         text = SCRIPT if name == "turn.js" else (HERE / "static" / name).read_text(encoding="utf-8")
         if name == "app.css":
             text = (SHARED / "style.css").read_text(encoding="utf-8") + STYLE + text
         return Response(text, media_type=STATIC[name])
 
-    def _gone(self, problem: str) -> Response:
-        return HTMLResponse(_environment().get_template("problem.html").render(problem=problem), status_code=404)
+    def _refused(self, error: Exception) -> Response:
+        """What is not there is 404, damaged data are the server's fault, and anything else is the asker's."""
+        status = 404 if isinstance(error, AbsentError) else 500 if isinstance(error, DataError) else 400
+        return self._told(str(error), status)
+
+    def _told(self, problem: str, status: int) -> Response:
+        page = _environment().get_template("problem.html").render(problem=problem, missing=status == 404)
+        return HTMLResponse(page, status_code=status)
 
     async def lost(self, _request: Request, _error: Exception) -> Response:
         """An address that leads nowhere."""
-        return self._gone("there is no such page")
+        return self._told("there is no such page", 404)
 
     async def too_large(self, _request: Request, error: Exception) -> Response:
         """A body that went on beyond the bound."""
@@ -163,8 +180,7 @@ class Site:
     async def failed(self, _request: Request, error: Exception) -> Response:
         """A fault of ours: told on the terminal, not to the page."""
         log.error("a request failed", exc_info=error)
-        page = _environment().get_template("problem.html").render(problem="this failed; the terminal says why")
-        return HTMLResponse(page, status_code=500)
+        return self._told("this failed; the terminal says why", 500)
 
 
 def app_of(desk: Desk, *, token: str, port: int) -> Guard:

@@ -27,9 +27,10 @@
     said.className = "cosine";
     if (point >= 0) {
       make("button", formula, item).addEventListener("click", () => open(point));
+      make("code", ` ${id}`, item);
     } else if (text >= 0) {
       const details = make("details", "", item);
-      make("summary", formula, details);
+      make("code", ` ${id}`, make("summary", formula, details));
       steps(text, details);
       details.style.display = "inline-block";
     } else {
@@ -41,7 +42,7 @@
     about.replaceChildren();
     make("h2", point.formula, about);
     make("code", point.id, about);
-    make("h3", "Protocol", about);
+    make("h3", point.protocols > 1 ? `Protocol: the first of ${point.protocols}` : "Protocol", about);
     if (point.text >= 0) {
       steps(point.text, about);
       if (point.doi) make("p", `DOI ${point.doi}`, about).className = "note";

@@ -1,13 +1,15 @@
 """A structure whose atoms are coloured by what they contribute; a script turns it, without one it stands still."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
-from comma_data.pages.drawing import Atoms, bonded, cell_edges, shown_atoms, view
+from comma_data.pages.drawing import MOST, Atoms, bonded, cell_edges, shown_atoms, view
 from comma_data.pages.elements import radius
 from comma_data.pages.svg import element
 from comma_data.sample import RawStructure
+from jaxtyping import Float, Int
 from markupsafe import Markup
 from pymatgen.core import Element
 
@@ -21,7 +23,12 @@ NAMED = 8.0
 """Radius from which an atom bears its name."""
 
 
-def picture(structure: RawStructure, shades: Sequence[Shade]) -> Markup:
+def drawn(values: Float[np.ndarray, " atoms"]) -> Int[np.ndarray, " drawn"]:
+    """Which atoms are drawn, in their order: all, or as many as there may be, those that contribute most."""
+    return np.sort(np.argsort(-np.abs(values), kind="stable")[:MOST])
+
+
+def picture(structure: RawStructure, shades: Sequence[Shade], values: Float[np.ndarray, " atoms"]) -> Markup:
     """One cell, atoms on its faces repeated on the opposite ones.
 
     Every element of the picture carries its place in space as `data-at`, which the script of the page reads.
@@ -29,8 +36,12 @@ def picture(structure: RawStructure, shades: Sequence[Shade]) -> Markup:
     Args:
         structure: raw.
         shades: of its atoms.
+        values: their contributions, which say what is drawn of a large structure. Bonds are not drawn there: the
+            nearest of those that are drawn need not be neighbours.
     """
-    atoms = shown_atoms(structure)
+    chosen = drawn(values)
+    whole = len(chosen) == len(values)
+    atoms = _shown(structure, chosen)
     cell = np.asarray(structure["cell"], dtype=float)
     axes = view(cell)
     corners = np.array([np.array(c) @ cell for c in product((0, 1), repeat=3)])
@@ -39,17 +50,26 @@ def picture(structure: RawStructure, shades: Sequence[Shade]) -> Markup:
     reach = max(float(np.linalg.norm(everything - middle, axis=1).max()), 1.0)
     scale = (SIZE / 2 - ROOM) / reach
     seen, frame = ((points - middle) @ axes * [scale, -scale, scale] for points in (atoms.positions, corners))
-    items = [*_edges(frame, cell), *_bonds(atoms, seen), *_balls(atoms, seen, scale, shades)]
-    symbols = ", ".join(sorted({_symbol(z) for z in atoms.numbers.tolist()}))
+    bonds = _bonds(atoms, seen) if whole else []
+    items = [*_edges(frame, cell), *bonds, *_balls(atoms, seen, scale, shades)]
+    symbols = ", ".join(sorted({_symbol(z) for z in np.asarray(structure["numbers"]).tolist()}))
+    share = "" if whole else f"; {len(chosen)} of them are drawn"
     return element(
         "svg",
         *(markup for _, markup in sorted(items, key=lambda item: item[0])),
         viewBox=f"{-SIZE / 2:g} {-SIZE / 2:g} {SIZE:g} {SIZE:g}",
         role="img",
-        aria_label=f"Structure of {len(structure['numbers'])} atoms ({symbols}), coloured by contribution",
+        aria_label=f"Structure of {len(structure['numbers'])} atoms ({symbols}), coloured by contribution{share}",
         tabindex="0",
         class_="crystal",
     )
+
+
+def _shown(structure: RawStructure, chosen: Int[np.ndarray, " drawn"]) -> Atoms:
+    """These atoms as they are drawn, each with its place in the whole structure."""
+    numbers, positions = (np.asarray(structure[name])[chosen] for name in ("numbers", "positions"))
+    atoms = shown_atoms({**structure, "numbers": numbers, "positions": positions})
+    return replace(atoms, place=chosen[atoms.place])
 
 
 def _edges(frame: np.ndarray, cell: np.ndarray) -> list[tuple[float, Markup]]:

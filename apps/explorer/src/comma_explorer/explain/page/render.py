@@ -82,9 +82,12 @@ class View:
 
     heading: str
     name: str
+    notes: tuple[str, ...]
     picture: Markup | None
     turns: bool
     """Whether the picture can be turned."""
+    drawn: str
+    """What is left out of it; empty where nothing is."""
     steps: tuple[Step, ...]
     groups: tuple[Bar, ...]
     grouped: str
@@ -121,7 +124,10 @@ STYLE = (TEMPLATES / "explanation.css").read_text(encoding="utf-8")
 
 
 def _structure(found: Explained, of: list[Shade]) -> dict[str, Any]:
-    return {"picture": crystal.picture(found.given.value, of), "turns": True}
+    values = found.attribution.values
+    some, every = len(crystal.drawn(values)), len(values)
+    told = f"{some} of {every} atoms drawn, those that contribute most, and no bonds." if some < every else ""
+    return {"picture": crystal.picture(found.given.value, of, values), "turns": True, "drawn": told}
 
 
 def _text(found: Explained, of: list[Shade]) -> dict[str, Any]:
@@ -164,11 +170,12 @@ def _view(found: Explained) -> View:
     groups = found.attribution.groups
     top = max((abs(v) for v in groups.values()), default=0.0)
     bars = tuple(Bar(label=_named(found.grouped, g), shade=shade(v, top)) for g, v in groups.items())
-    fields: dict[str, Any] = {"picture": None, "turns": False, "steps": ()}
+    fields: dict[str, Any] = {"picture": None, "turns": False, "drawn": "", "steps": ()}
     return View(
         **{**fields, **_DRAWN.get(found.given.modality, _bars_only)(found, of)},
         heading=HEADINGS.get(found.given.modality, found.given.modality),
         name=found.given.name,
+        notes=found.notes,
         groups=bars,
         grouped=found.grouped,
         parts=tuple(Bar(label=_part(found, i), shade=of[i]) for i in largest),
