@@ -5,6 +5,7 @@ takes a second alone takes minutes. No test fails because the machine was busy.
 """
 
 import os
+from importlib.metadata import version
 from importlib.util import find_spec
 
 from hypothesis import HealthCheck, settings
@@ -17,7 +18,17 @@ settings.load_profile("busy")
 
 CHECKED = ["comma_encoders", "comma_align.losses", "comma_align.objective", "comma_eval", "comma_explorer"]
 
-if find_spec("jaxtyping") and find_spec("beartype"):  # comma-data alone has neither
+HOOKED = (0, 3, 11)
+"""The first jaxtyping whose hook leaves functions alone that numba compiles (`no_type_check`)."""
+
+
+def _hooks() -> bool:
+    if not (find_spec("jaxtyping") and find_spec("beartype")):  # comma-data alone has neither
+        return False
+    return tuple(map(int, version("jaxtyping").split(".")[:3])) >= HOOKED
+
+
+if _hooks():
     from jaxtyping import install_import_hook
 
     # All in one place: what is imported inside a checked module leaves its byte code under the hook's name, checked or

@@ -86,6 +86,7 @@ def test_masked_text_names_no_formula(case):
         ("BaCO3 stays, as CaTiO3 does.", "BaTiO3", "BaCO3 stays, as CaTiO3 does."),
         (r"$\mathrm{BaTiO_3}$ and \ce{BaTiO3}", "BaTiO3", "[target] and [target]"),
         ("Ba<sub>1</sub>TiO<SUB>3</SUB>, BaTiO~3~; BaTiO <sub>3</sub>", "BaTiO3", "[target], [target]; [target]"),
+        ("It is BaTiO_3. And BaTiO_{3}, BaTiO_3: so.", "BaTiO3", "It is [target]. And [target], [target]: so."),
         ("BaTiO3's, BaTiO3_600C and BaTiO_3_a", "BaTiO3", "[target]'s, [target]_600C and [target]_a"),
         ("BaTi_2O_5 at 5_3, BaTi$_2$O$_5$ stay.", "BaTiO3", "BaTi_2O_5 at 5_3, BaTi$_2$O$_5$ stay."),
         ("Heated at 1273 K, 5 K/min, in N2.", None, "Heated at 999.85 °C, 5 K/min, in N2."),

@@ -124,6 +124,6 @@ def _empty(record):
     "unit", ["1,", "1 ", "9", "1-", "- ", "1 to ", "1,000,", "1 °C ", "by 1 K ", "± 5 K ", "1 K\n"]
 )
 def test_hostile_texts_are_searched_in_time(unit):
-    began = time.perf_counter()
+    began = time.process_time()
     list(temperatures(unit * (200_000 // len(unit))))
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 10.0  # it is less than a second; what is quadratic takes minutes

@@ -4,7 +4,7 @@ import re
 
 _TAG = r"(?:<|&lt;)/?(?:ce:)?(?:sub|sup|inf|i|b|em)(?:>|&gt;)"
 _COMMAND = r"\\(?:ce|rm|mathrm|mathit|text|textrm|textsubscript)(?![A-Za-z])"
-_SUBSCRIPT = r"_(?=[{($]|(?=[\d.])\d{0,2}(?:\.\d+)?(?![\d.]|(?-i:[a-z])))"
+_SUBSCRIPT = r"_(?=[{($]|(?=[\d.])\d{0,2}(?:\.\d+)?(?!\.?\d|(?-i:[a-z])))"
 """Not the joint of a label such as `S1_500` or `A_1h`."""
 _MARKS = re.compile(rf"{_TAG}|{_COMMAND}|[${{}}]|{_SUBSCRIPT}", re.IGNORECASE)
 _PANDOC = re.compile(r"~(\d[\d.]*)~")
