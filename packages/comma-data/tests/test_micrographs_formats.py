@@ -113,7 +113,7 @@ def test_jpeg_inside_tiff():
     ("data", "nm"),
     [
         (lambda p: tiff(p, resolution=(1e7 / NM, 1e7 / NM), resolutionunit="CENTIMETER"), NM),
-        (lambda p: tiff(p, resolution=(2.54e7 / NM, 2.54e7 / NM), resolutionunit="INCH"), NM),
+        (lambda p: tiff(p, resolution=(2.54e5 / NM, 2.54e5 / NM), resolutionunit="INCH"), 100 * NM),
         (lambda p: tiff(p, imagej=True, resolution=(1 / NM, 1 / NM), metadata={"unit": "nm"}), NM),
         (lambda p: tiff(p, imagej=True, resolution=(1e3 / NM, 1e3 / NM), metadata={"unit": "um"}), NM),
         (lambda p: tiff(p, imagej=True, resolution=(10, 10), metadata={"unit": "pixel"}), None),
