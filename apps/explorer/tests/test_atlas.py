@@ -117,8 +117,8 @@ def test_protocols_of_the_same_formula_are_those_of_no_other_material(tmp_path):
 
 def test_a_page_for_others_does_not_say_where_the_model_lies(atlas, place):
     assert str(place) not in page(atlas)
-    told = Model(name="/home/me/runs/demo/model", sha256="", dim=1, modalities=())
-    names = ("/home/me/runs/demo/model", "/home/me/mine", "comma-small", "me/model")
+    told = Model(name="/data/me/runs/demo/model", sha256="", dim=1, modalities=())
+    names = ("/data/me/runs/demo/model", "/data/me/mine", "comma-small", "me/model")
     assert [told.model_copy(update={"name": name}).title for name in names] == [
         "demo",
         "mine",
