@@ -81,6 +81,11 @@ def running(index: Path, *options: str) -> Iterator[Server]:
             yield _told(process)
         finally:
             process.terminate()
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:  # told as a failure: to wait for it would hang with it
+                process.kill()
+                raise
 
 
 def _told(process: "subprocess.Popen[str]") -> Server:

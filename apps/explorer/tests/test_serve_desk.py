@@ -71,6 +71,17 @@ def test_who_interrupts_the_server_is_heard(desk, monkeypatch):
     assert ended == [130]
 
 
+def test_a_server_ends_though_nobody_reads_what_it_says(desk):
+    """As behind a pipe that was closed, or a terminal that is gone: the word about it must not keep it running."""
+
+    def gone(_text):
+        raise BrokenPipeError
+
+    server = server_of(app_of(desk, token="x", port=1), say=gone)  # noqa: S106 - of a test
+    server.handle_exit(signal.SIGTERM, None)
+    assert server.should_exit
+
+
 def test_a_question_says_what_of_it_is_not_read(desk):
     text = " ".join(f"Stir for {hours} h." for hours in range(1, 41))
     (question,) = desk.answer(Asked(words=text)).questions

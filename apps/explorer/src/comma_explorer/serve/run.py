@@ -6,6 +6,7 @@ import signal
 import socket
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -76,8 +77,9 @@ class _Server(uvicorn.Server):
         """On Ctrl-C; uvicorn takes its handler from here."""
         if self.should_exit and sig == signal.SIGINT:
             os._exit(128 + sig)  # a thread that computes cannot be stopped, and there is nothing to be saved
-        self._say("ending, after what is being answered; Ctrl-C again ends at once")
         super().handle_exit(sig, frame)
+        with suppress(OSError):  # whoever read this may have gone before
+            self._say("ending, after what is being answered; Ctrl-C again ends at once")
 
 
 def server_of(app: Guard, *, say: Callable[[str], None] = lambda _: None) -> uvicorn.Server:
