@@ -1,5 +1,7 @@
 """The config: strict, documented, complete."""
 
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -129,3 +131,9 @@ def test_what_follows_a_run_can_be_asked_of_it(changes, first):
     told = next_steps(settings("data", **changes), Path("runs/x"))
     assert told[0].startswith(first)
     assert told[-1].startswith("comma align config")
+
+
+def test_a_config_is_read_without_torch():
+    """Which takes seconds, and `comma --help` half of one."""
+    code = "import sys, comma_align.config; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from comma_data.protocol import VIEWS
 from comma_encoders.errors import UsageError
 from comma_encoders.modality import get
-from comma_encoders.vmf import LEAST_DIM
+from comma_encoders.settings import LEAST_DIM
 from pydantic import (
     BaseModel,
     ConfigDict,

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from comma_encoders.errors import InputError, UsageError
+from comma_encoders.settings import LEAST_DIM
 from comma_encoders.types import Embedded
-from comma_encoders.vmf import LEAST_DIM, cap_angle, mean_cosine, negative_log_likelihood
+from comma_encoders.vmf import cap_angle, mean_cosine, negative_log_likelihood
 
 Vectors = Float[Tensor, "_ dim"] | Float[np.ndarray, "_ dim"]
 """Unit vectors, row i those of sample i."""

@@ -1,9 +1,12 @@
-"""Bounds of the settings of an encoder."""
+"""Bounds of the settings of encoders and models; read without torch, so that a config is."""
 
 import math
 from typing import Any
 
 from comma_encoders.errors import UsageError
+
+LEAST_DIM = 6
+"""Of vectors that are imputed; below it the expansion of the Bessel function in `vmf` is not exact enough."""
 
 
 def within(modality: str, config: Any, **bounds: tuple[int | float, int | float]) -> None:

@@ -11,9 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-LEAST_DIM = 6
-"""Below it the expansion of the Bessel function is not exact enough."""
-
 
 def log_bessel(order: float, x: Float[Tensor, " *n"]) -> Float[Tensor, " *n"]:
     """Logarithm of I_order(x), order >= 2, x > 0, by the uniform expansion for large orders; relative error below 1e-3.
